@@ -1,0 +1,16 @@
+// SPDX-License-Identifier: MIT
+/** All of weft in one include. Each header under weft/ stands alone, too. */
+#ifndef WEFT_H
+#define WEFT_H
+
+#include <weft/base.h>
+#include <weft/exec.h>
+#include <weft/file.h>
+#include <weft/future.h>
+#include <weft/runtime.h>
+#include <weft/stats.h>
+#include <weft/task.h>
+#include <weft/tcp.h>
+#include <weft/time.h>
+
+#endif

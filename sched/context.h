@@ -1,0 +1,38 @@
+// SPDX-License-Identifier: MIT
+/*
+ * The bare switch of stacks: one file of assembler for each architecture, the
+ * build chooses. Not a coroutine: who owns a stack, and when a suspended one
+ * may be shown to others (only after it was left), is the caller's business.
+ *
+ * Saved are the registers that the ABI says a callee keeps, on the stack that
+ * is left. The modes of the floating point unit (mxcsr and the x87 control
+ * word, FPCR) also belong to the callee, but are deliberately not switched:
+ * that would cost more than all the rest, for the sake of code that changes
+ * the rounding mode over a suspension. They stay with the thread.
+ *
+ * The switch ends in an indirect jump, not in a return: the return predictor
+ * holds the calls of the stack that was left, and missing costs three times
+ * the whole switch. For the same reason there are no shadow stacks here (no
+ * SHSTK or GCS mark on the objects, so the loader leaves them off).
+ */
+#ifndef WEFT_SCHED_CONTEXT_H
+#define WEFT_SCHED_CONTEXT_H
+
+/**
+ * Leave this stack for `to_sp`. What is to be resumed later is stored in
+ * *save_sp before the new stack is touched. Over there `pass` comes out as the
+ * result of the call that once left that stack (or as the argument of its
+ * entry); here, whatever the one who comes back passes.
+ *
+ * May resume on another thread: nothing thread-local may be kept over it.
+ */
+void *weft__context_switch(void **save_sp, void *to_sp, void *pass);
+
+/**
+ * Prepare a fresh stack that ends at `top` (aligned to 16): the `to_sp` of the
+ * first switch to it, which calls entry(pass) as the outermost frame there.
+ * `entry` never returns; if it does, the process dies of a trap.
+ */
+void *weft__context_make(void *top, void (*entry)(void *pass));
+
+#endif

@@ -1,0 +1,93 @@
+// SPDX-License-Identifier: MIT
+/*
+ * The work-stealing deque of Chase and Lev, in the C11 form of Le, Pop, Cohen
+ * and Zappa Nardelli, "Correct and Efficient Work-Stealing for Weak Memory
+ * Models" (PPoPP 2013), growable. Their `bottom` is `end` here, their `top` is
+ * `first`. Not a FIFO for its owner: that is ring.h.
+ *
+ * Threads: the owner pushes and pops at the newest end; anybody (the owner as
+ * well) steals the oldest item, one at a time.
+ *
+ * Invariants, beside those of array.h:
+ *  1. `end` is written by the owner only, `first` by compare-and-swap only.
+ *  2. The owner takes an item without a swap only if, after its `end` became
+ *     visible to all, another item was still in front of it. Hence the fence.
+ *
+ * Departures from the paper: a push looks at `first` only when the last known
+ * one no longer proves that there is room; a pop of an empty deque is answered
+ * without a fence, as `first` only grows.
+ *
+ * The struct is aligned to two cache lines; so must be the memory it lies in.
+ */
+#ifndef WEFT_SCHED_DEQUE_H
+#define WEFT_SCHED_DEQUE_H
+
+#include "sched/array.h"
+
+struct weft__deque {
+    struct weft__window window;
+};
+
+/** An empty deque. `capacity` is a power of two, at least 2; `start` is the
+ * first index (tests begin near the places where an index could overflow).
+ * 0 or -ENOMEM. */
+WEFT__MUST_CHECK int weft__deque_init(struct weft__deque *deque,
+                                      size_t capacity, uint64_t start);
+
+/** Nobody may be using it any more; items still in it are not looked at. */
+void weft__deque_fini(struct weft__deque *deque);
+
+/** The end of a pop that met a thief or the last item. */
+void *weft__deque_pop_last(struct weft__deque *deque, uint64_t end,
+                           uint64_t first);
+
+/** Owner: 0, or -ENOMEM and nothing was pushed. */
+static inline WEFT__MUST_CHECK int weft__deque_push(struct weft__deque *deque,
+                                                    void *item)
+{
+    return weft__window_push(&deque->window, item);
+}
+
+/** Owner: the newest item, or NULL. */
+static inline void *weft__deque_pop(struct weft__deque *deque)
+{
+    struct weft__window *window = &deque->window;
+    struct weft__array *array = weft__load_relaxed(&window->array);
+    uint64_t end = weft__load_relaxed(&window->end);
+    uint64_t first = weft__load_relaxed(&window->first);
+    if ((int64_t)(end - first) <= 0)
+        return NULL;
+    end--;
+    /* A thief that reads this one has synchronised with the pushes before it:
+     * only the owner writes `end`, so it continues their release sequence. */
+    weft__store_fenced(&window->end, end);
+    weft__fence(); /* pairs with the one in steal */
+    first = weft__load_fenced(&window->first);
+    if (weft__likely((int64_t)(end - first) > 0))
+        return weft__array_get(array, end);
+    return weft__deque_pop_last(deque, end, first);
+}
+
+/** Anyone: the oldest item. *item is written only with WEFT__STEAL_GOT. */
+static inline enum weft__steal weft__deque_steal(struct weft__deque *deque,
+                                                 void **item)
+{
+    struct weft__window *window = &deque->window;
+    uint64_t first = weft__load_fenced(&window->first);
+    weft__fence(); /* pairs with the one in pop */
+    /* Pairs with the release in push. Where there is no fence, the sc load
+     * above keeps the order of the two loads. */
+    uint64_t end = weft__load_acquire(&window->end);
+
+    if ((int64_t)(end - first) <= 0)
+        return WEFT__STEAL_EMPTY;
+    return weft__window_take(window, first, item);
+}
+
+/** Anyone: an estimate; see weft__window_size(). */
+static inline size_t weft__deque_size(const struct weft__deque *deque)
+{
+    return weft__window_size(&deque->window);
+}
+
+#endif

@@ -1,0 +1,233 @@
+// SPDX-License-Identifier: MIT
+/* Who sleeps, who searches, whom to wake: the protocol is in idle.h. */
+#include "sched/idle.h"
+
+#include "sched/runtime.h"
+
+#define LOOK_NS 1000000 /* how often the sentinel looks round */
+#define LOOKS 10        /* fruitless ones before it goes to sleep for good */
+
+static _Atomic(uint64_t) *word_of(struct weft__worker *worker)
+{
+    return &worker->rt->idle.parked[worker->index / 64];
+}
+
+static uint64_t bit_of(struct weft__worker *worker)
+{
+    return UINT64_C(1) << worker->index % 64;
+}
+
+/* Waking */
+
+/* One of those who see the bit set gets to clear it, and wakes. */
+static bool claim(struct weft__worker *worker)
+{
+    uint64_t bit = bit_of(worker);
+    /* Pairs with the setting and clearing in park. */
+    if (!(weft__fetch_and_sc(word_of(worker), ~bit) & bit))
+        return false;
+    struct weft_runtime *rt = worker->rt;
+    weft__fetch_add_sc(&rt->idle.searching, 1);
+    struct weft__worker *self = weft__worker_self();
+    if (self != NULL)
+        weft__count(self, wakes);
+    rt->driver->wake(worker->loop);
+    return true;
+}
+
+static void wake_somebody(struct weft_runtime *rt)
+{
+    for (unsigned word = 0; word * 64 < rt->workers; word++) {
+        uint64_t bits = weft__load_fenced(&rt->idle.parked[word]);
+        for (; bits != 0; bits &= bits - 1) {
+            unsigned index = word * 64 + (unsigned)__builtin_ctzll(bits);
+            if (claim(&rt->worker[index]))
+                return;
+        }
+    }
+}
+
+void weft__idle_announce(struct weft_runtime *rt)
+{
+    if (rt->workers == 1 && weft__worker_self() != NULL &&
+        weft__worker_self()->rt == rt)
+        return;
+    weft__fence(); /* the work before the look; pairs with park's */
+    if (weft__load_fenced(&rt->idle.searching) == 0)
+        wake_somebody(rt);
+}
+
+void weft__idle_announce_one(struct weft_runtime *rt)
+{
+    if (rt->workers == 1)
+        return;
+    weft__fence(); /* the work before the look; pairs with retire()'s */
+    if (weft__load_fenced(&rt->idle.sentinel) == 0 &&
+        weft__load_fenced(&rt->idle.searching) == 0)
+        wake_somebody(rt);
+}
+
+bool weft__idle_wake(struct weft__worker *worker)
+{
+    weft__fence(); /* the work before the look; pairs with park's */
+    if (!(weft__load_fenced(word_of(worker)) & bit_of(worker)))
+        return false;
+    return claim(worker);
+}
+
+void weft__idle_wake_all(struct weft_runtime *rt)
+{
+    weft__fence(); /* the phase before the look; pairs with park's */
+    for (unsigned i = 0; i < rt->workers; i++)
+        if (!claim(&rt->worker[i]))
+            rt->driver->wake(&rt->loop[i]);
+}
+
+/* Searching */
+
+static void stop_searching(struct weft__worker *worker)
+{
+    if (!worker->searching)
+        return;
+    worker->searching = false;
+    /* Before the recheck in park: pairs with the look in announce. */
+    weft__fetch_sub_sc(&worker->rt->idle.searching, 1);
+}
+
+/* The last searcher to find work passes the word on: whoever queued something
+ * meanwhile saw a searcher and woke nobody. */
+void weft__idle_found(struct weft__worker *worker)
+{
+    struct weft_runtime *rt = worker->rt;
+    worker->looks = 0;
+    if (worker->sentinel) {
+        worker->sentinel = false;
+        weft__store_release(&rt->idle.sentinel, 0); /* announce_one() reads */
+    }
+    if (!worker->searching)
+        return;
+    stop_searching(worker);
+    if (weft__queue_any(worker, false))
+        weft__idle_announce(rt);
+}
+
+/* The sentinel */
+
+static bool parked(struct weft__worker *worker)
+{
+    return weft__load_relaxed(word_of(worker)) & bit_of(worker);
+}
+
+static bool all_others_parked(struct weft__worker *self)
+{
+    struct weft_runtime *rt = self->rt;
+    for (unsigned i = 0; i < rt->workers; i++)
+        if (&rt->worker[i] != self && !parked(&rt->worker[i]))
+            return false;
+    return true;
+}
+
+static void look_from_now(struct weft__worker *self)
+{
+    struct weft_runtime *rt = self->rt;
+    self->looks = 0;
+    for (unsigned i = 0; i < rt->workers; i++)
+        self->seen[i] = weft__load_relaxed(&rt->worker[i].progress);
+}
+
+/* Returns whether somebody looks after single pieces of work from here on. */
+static bool appoint(struct weft__worker *self)
+{
+    if (self->sentinel)
+        return true;
+    if (self->rt->workers == 1 || self->looks >= LOOKS ||
+        all_others_parked(self))
+        return false;
+    uint32_t none = 0; /* read by announce_one() */
+    if (weft__cas_sc(&self->rt->idle.sentinel, &none, self->index + 1)) {
+        self->sentinel = true;
+        look_from_now(self);
+    }
+    return true;
+}
+
+static void retire(struct weft__worker *self)
+{
+    self->sentinel = false;
+    weft__store_fenced(&self->rt->idle.sentinel, 0);
+    weft__fence(); /* before the recheck; pairs with announce_one()'s */
+}
+
+/* A worker that has not begun a step since the last look is stuck in one. */
+static bool look_at(struct weft__worker *self, struct weft__worker *other)
+{
+    uint32_t steps = weft__load_relaxed(&other->progress);
+    bool stuck = steps == self->seen[other->index] && !parked(other);
+    self->seen[other->index] = steps;
+    if (!stuck)
+        return false;
+    struct weft__coro *coro = weft__queue_rescue(self, other);
+    if (coro != NULL)
+        weft__queue_polled(self, coro);
+    self->polling = true;
+    unsigned events = self->rt->driver->poll(other->loop, self);
+    events += weft__timers_expire(other->loop, self, weft__os->now());
+    self->polling = false;
+    return coro != NULL || events > 0;
+}
+
+static void look_round(struct weft__worker *self)
+{
+    struct weft_runtime *rt = self->rt;
+    bool found = false;
+    for (unsigned i = 0; i < rt->workers; i++)
+        if (&rt->worker[i] != self)
+            found |= look_at(self, &rt->worker[i]);
+    self->looks = found ? 0 : self->looks + 1;
+    if (found || self->looks >= LOOKS || all_others_parked(self))
+        retire(self);
+}
+
+/* Parking */
+
+static void withdraw(struct weft__worker *self)
+{
+    uint64_t bit = bit_of(self);
+    /* Pairs with claim(): if it came first, we are counted as searching. */
+    if (weft__fetch_and_sc(word_of(self), ~bit) & bit)
+        return;
+    self->searching = true;
+    self->looks = 0;
+}
+
+static void sleep_until(struct weft__worker *self, int64_t until)
+{
+    weft__count(self, parks);
+    self->polling = true;
+    self->rt->driver->wait(self->loop, self, until);
+    self->polled = weft__os->now();
+    weft__timers_expire(self->loop, self, self->polled);
+    self->polling = false;
+    withdraw(self);
+}
+
+void weft__idle_park(struct weft__worker *self)
+{
+    struct weft_runtime *rt = self->rt;
+    bool covered = appoint(self);
+    weft__fetch_or_sc(word_of(self), bit_of(self)); /* pairs with claim() */
+    stop_searching(self);
+    weft__fence(); /* the bit before the recheck; pairs with announce's */
+    uint32_t phase = weft__load_fenced(&rt->phase);
+    if (weft__unlikely(phase != WEFT__OPEN))
+        weft__runtime_check_drained(rt);
+    if (phase == WEFT__STOPPED || weft__queue_any(self, !covered)) {
+        withdraw(self);
+        return;
+    }
+    int64_t until = weft__load_relaxed(&self->loop->timers.next);
+    int64_t look = self->sentinel ? weft__os->now() + LOOK_NS : INT64_MAX;
+    sleep_until(self, until < look ? until : look);
+    if (self->sentinel && !self->searching)
+        look_round(self);
+}

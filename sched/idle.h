@@ -1,0 +1,59 @@
+// SPDX-License-Identifier: MIT
+/*
+ * Who sleeps, who searches, whom to wake.
+ *
+ * Pusher: put work in a queue; fence; look at `parked`.
+ * Parker: set its bit in `parked`; fence; look at every queue; sleep, untimed.
+ * One of the two sees the other. No timeout heals a wake that is lost here.
+ *
+ * A single piece of work (one spawn that its spawner will await at once, one
+ * task woken into the next slot) is not worth waking anybody: its worker comes
+ * to it in a moment. Unless it does not: so while somebody is idle and somebody
+ * works, one idle worker is the sentinel: it looks round every millisecond and
+ * takes what has been lying with a worker that has not moved since its last
+ * look, its events and timers included. The sentinel goes to sleep for good
+ * after some looks that found nothing to do; the next single piece of work
+ * appoints a new one. When everybody sleeps nobody looks.
+ */
+#ifndef WEFT_SCHED_IDLE_H
+#define WEFT_SCHED_IDLE_H
+
+#include "sched/atomic.h"
+#include "sched/base.h"
+
+#define WEFT__MAX_WORKERS 256
+#define WEFT__IDLE_WORDS (WEFT__MAX_WORKERS / 64)
+
+struct weft_runtime;
+struct weft__worker;
+
+struct weft__idle {
+    /* Bit set: the worker sleeps or is about to. Set by the worker; cleared by
+     * it, or by who wakes it. */
+    WEFT__APART _Atomic(uint64_t) parked[WEFT__IDLE_WORDS];
+    /* Workers that were woken to search and have not found work yet. */
+    _Atomic(uint32_t) searching;
+    /* 1 + the index of the sentinel, or 0. Written by that worker. */
+    _Atomic(uint32_t) sentinel;
+};
+
+/** Work was queued that its worker will not come to at once. */
+void weft__idle_announce(struct weft_runtime *);
+
+/** A single piece of work was queued by a worker that will come to it soon. */
+void weft__idle_announce_one(struct weft_runtime *);
+
+/** Work was queued for this worker: wake it if it sleeps. Any thread. Returns
+ * false if it is awake. */
+bool weft__idle_wake(struct weft__worker *);
+
+/** The worker has found nothing: sleep until there may be something. */
+void weft__idle_park(struct weft__worker *);
+
+/** The worker has found something to run. */
+void weft__idle_found(struct weft__worker *);
+
+/** Wake everybody: the runtime ends. */
+void weft__idle_wake_all(struct weft_runtime *);
+
+#endif

@@ -1,0 +1,385 @@
+// SPDX-License-Identifier: MIT
+/*
+ * The real operating system behind the table of os.h: each entry is one call,
+ * its result turned into 0, a count, a descriptor or -errno. No policy.
+ */
+#define _GNU_SOURCE
+#include "sched/os.h"
+
+#include "sched/base.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <liburing.h>
+#include <limits.h>
+#include <linux/futex.h>
+#include <pthread.h>
+#include <sched.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <sys/mman.h>
+#include <sys/random.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <time.h>
+#include <unistd.h>
+
+#define OR_ERRNO(call)                                                         \
+    ({                                                                         \
+        long result_ = (long)(call);                                           \
+        result_ < 0 ? -errno : result_;                                        \
+    })
+
+/* Memory */
+
+static long os_alloc(size_t size, size_t align, void **out)
+{
+    void *memory = NULL;
+    int rc = posix_memalign(&memory, align, size);
+    if (rc != 0)
+        return -rc;
+    *out = memset(memory, 0, size);
+    return 0;
+}
+
+static void os_free(void *memory)
+{
+    free(memory);
+}
+
+/* Over-map, then cut the ends off: how one gets alignment from mmap(2). */
+static long os_map(size_t size, size_t align, void **out)
+{
+    size_t room = size + align;
+    char *at = mmap(NULL, room, PROT_READ | PROT_WRITE,
+                    MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    if (at == MAP_FAILED)
+        return -errno;
+    size_t head = (align - (uintptr_t)at % align) % align;
+    if (head > 0)
+        munmap(at, head);
+    if (room - head > size)
+        munmap(at + head + size, room - head - size);
+    *out = at + head;
+    return 0;
+}
+
+static void os_unmap(void *at, size_t size)
+{
+    munmap(at, size);
+}
+
+static long os_advise(void *at, size_t size, int advice)
+{
+    return OR_ERRNO(madvise(at, size, advice));
+}
+
+static long os_protect(void *at, size_t size, int prot)
+{
+    return OR_ERRNO(mprotect(at, size, prot));
+}
+
+/* Threads */
+
+struct start {
+    char name[16];
+    weft__thread_fn *fn;
+    void *arg;
+};
+
+static void *thread_main(void *arg)
+{
+    struct start start = *(struct start *)arg;
+    free(arg);
+    pthread_setname_np(pthread_self(), start.name);
+    start.fn(start.arg);
+    return NULL;
+}
+
+/* Signals are for the threads of the host program: ours block them all, but
+ * for those that a fault of their own raises. */
+static void mask_signals(sigset_t *saved)
+{
+    sigset_t all;
+    sigfillset(&all);
+    sigdelset(&all, SIGSEGV);
+    sigdelset(&all, SIGBUS);
+    sigdelset(&all, SIGFPE);
+    sigdelset(&all, SIGILL);
+    sigdelset(&all, SIGABRT);
+    sigdelset(&all, SIGTRAP);
+    sigdelset(&all, SIGPROF);
+    pthread_sigmask(SIG_SETMASK, &all, saved);
+}
+
+static long os_thread_start(uintptr_t *thread, const char *name,
+                            weft__thread_fn *fn, void *arg)
+{
+    struct start *start = calloc(1, sizeof(*start));
+    if (start == NULL)
+        return -ENOMEM;
+    start->fn = fn;
+    start->arg = arg;
+    snprintf(start->name, sizeof(start->name), "%s", name);
+    sigset_t saved;
+    pthread_t id;
+    mask_signals(&saved);
+    int rc = pthread_create(&id, NULL, thread_main, start);
+    pthread_sigmask(SIG_SETMASK, &saved, NULL);
+    if (rc != 0) {
+        free(start);
+        return -rc;
+    }
+    *thread = (uintptr_t)id;
+    return 0;
+}
+
+static long os_thread_join(uintptr_t thread)
+{
+    return -pthread_join((pthread_t)thread, NULL);
+}
+
+static long os_thread_detach(uintptr_t thread)
+{
+    return -pthread_detach((pthread_t)thread);
+}
+
+static long os_futex_wait(const void *word, uint32_t seen, int64_t until)
+{
+    struct timespec at = {.tv_sec = until / 1000000000,
+                          .tv_nsec = until % 1000000000};
+    return OR_ERRNO(syscall(
+        SYS_futex, word, FUTEX_WAIT_BITSET | FUTEX_PRIVATE_FLAG, seen,
+        until == INT64_MAX ? NULL : &at, NULL, FUTEX_BITSET_MATCH_ANY));
+}
+
+static long os_futex_wake(const void *word, int count)
+{
+    return OR_ERRNO(syscall(SYS_futex, word, FUTEX_WAKE | FUTEX_PRIVATE_FLAG,
+                            count, NULL, NULL, 0));
+}
+
+static long os_cpus(void)
+{
+    cpu_set_t set;
+    if (sched_getaffinity(0, sizeof(set), &set) < 0)
+        return -errno;
+    return CPU_COUNT(&set);
+}
+
+/* Descriptors */
+
+static long os_close(int fd)
+{
+    return OR_ERRNO(close(fd));
+}
+
+static long os_event_open(void)
+{
+    return OR_ERRNO(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
+}
+
+static long os_event_set(int fd)
+{
+    return OR_ERRNO(eventfd_write(fd, 1));
+}
+
+static long os_event_clear(int fd)
+{
+    eventfd_t value;
+    return OR_ERRNO(eventfd_read(fd, &value));
+}
+
+static long os_poll_open(void)
+{
+    return OR_ERRNO(epoll_create1(EPOLL_CLOEXEC));
+}
+
+static long os_poll_ctl(int epfd, int op, int fd, struct epoll_event *event)
+{
+    return OR_ERRNO(epoll_ctl(epfd, op, fd, event));
+}
+
+/* Kernels before 5.11 have no nanosecond timeout: round up, never early. */
+static long poll_wait_ms(int epfd, struct epoll_event *events, int n,
+                         int64_t timeout)
+{
+    int64_t ms = timeout < 0 ? -1 : (timeout + 999999) / 1000000;
+    int wait = ms > INT_MAX ? INT_MAX : (int)ms;
+    return OR_ERRNO(epoll_wait(epfd, events, n, wait));
+}
+
+static long os_poll_wait(int epfd, struct epoll_event *events, int n,
+                         int64_t timeout)
+{
+    if (timeout == 0)
+        return OR_ERRNO(epoll_wait(epfd, events, n, 0));
+    struct timespec ts = {.tv_sec = timeout / 1000000000,
+                          .tv_nsec = timeout % 1000000000};
+    long rc = OR_ERRNO(syscall(SYS_epoll_pwait2, epfd, events, n,
+                               timeout < 0 ? NULL : &ts, NULL, 0));
+    return rc == -ENOSYS ? poll_wait_ms(epfd, events, n, timeout) : rc;
+}
+
+/* Sockets */
+
+static long os_socket(int domain, int type, int protocol)
+{
+    return OR_ERRNO(
+        socket(domain, type | SOCK_CLOEXEC | SOCK_NONBLOCK, protocol));
+}
+
+static long os_bind(int fd, const struct sockaddr *address, socklen_t size)
+{
+    return OR_ERRNO(bind(fd, address, size));
+}
+
+static long os_listen(int fd, int backlog)
+{
+    return OR_ERRNO(listen(fd, backlog));
+}
+
+static long os_accept(int fd, struct sockaddr *address, socklen_t *size,
+                      int flags)
+{
+    return OR_ERRNO(
+        accept4(fd, address, size, flags | SOCK_CLOEXEC | SOCK_NONBLOCK));
+}
+
+static long os_connect(int fd, const struct sockaddr *address, socklen_t size)
+{
+    return OR_ERRNO(connect(fd, address, size));
+}
+
+static long os_getsockopt(int fd, int level, int name, void *value,
+                          socklen_t *size)
+{
+    return OR_ERRNO(getsockopt(fd, level, name, value, size));
+}
+
+static long os_setsockopt(int fd, int level, int name, const void *value,
+                          socklen_t size)
+{
+    return OR_ERRNO(setsockopt(fd, level, name, value, size));
+}
+
+static long os_getsockname(int fd, struct sockaddr *address, socklen_t *size)
+{
+    return OR_ERRNO(getsockname(fd, address, size));
+}
+
+static long os_recv(int fd, void *buffer, size_t size, int flags)
+{
+    return OR_ERRNO(recv(fd, buffer, size, flags));
+}
+
+static long os_send(int fd, const void *buffer, size_t size, int flags)
+{
+    return OR_ERRNO(send(fd, buffer, size, flags | MSG_NOSIGNAL));
+}
+
+static long os_shutdown(int fd, int how)
+{
+    return OR_ERRNO(shutdown(fd, how));
+}
+
+/* Files */
+
+static long os_open(int dir, const char *path, int flags, unsigned mode)
+{
+    return OR_ERRNO(openat(dir, path, flags | O_CLOEXEC, (mode_t)mode));
+}
+
+static long os_pread(int fd, void *buffer, size_t size, int64_t offset)
+{
+    return OR_ERRNO(pread(fd, buffer, size, offset));
+}
+
+static long os_pwrite(int fd, const void *buffer, size_t size, int64_t offset)
+{
+    return OR_ERRNO(pwrite(fd, buffer, size, offset));
+}
+
+static long os_statx(int dir, const char *path, int flags, unsigned mask,
+                     struct statx *out)
+{
+    return OR_ERRNO(statx(dir, path, flags, mask, out));
+}
+
+static long os_ring_open(unsigned entries, struct io_uring *ring)
+{
+    return io_uring_queue_init(entries, ring, 0);
+}
+
+static long os_ring_submit(struct io_uring *ring)
+{
+    return io_uring_submit(ring);
+}
+
+static void os_ring_close(struct io_uring *ring)
+{
+    io_uring_queue_exit(ring);
+}
+
+/* Signals, time, chance */
+
+static long os_sigaction(int signo, const struct sigaction *act,
+                         struct sigaction *old)
+{
+    return OR_ERRNO(sigaction(signo, act, old));
+}
+
+static long os_sigaltstack(const stack_t *stack, stack_t *old)
+{
+    return OR_ERRNO(sigaltstack(stack, old));
+}
+
+static int64_t os_now(void)
+{
+    struct timespec ts;
+    clock_gettime(CLOCK_MONOTONIC, &ts);
+    return ts.tv_sec * INT64_C(1000000000) + ts.tv_nsec;
+}
+
+static uint64_t os_random(void)
+{
+    uint64_t seed;
+    if (getrandom(&seed, sizeof(seed), GRND_NONBLOCK) != sizeof(seed))
+        seed = (uint64_t)os_now() * UINT64_C(0x9e3779b97f4a7c15);
+    return seed;
+}
+
+const struct weft__os weft__os_real = {
+#define X(name, params, args) .name = os_##name,
+    WEFT__OS_CALLS(X)
+#undef X
+        .free = os_free,
+    .unmap = os_unmap,
+    .ring_close = os_ring_close,
+    .now = os_now,
+    .random = os_random,
+};
+
+const struct weft__os *weft__os = &weft__os_real;
+
+void *weft__mem_alloc_at(size_t align, size_t size)
+{
+    void *memory = NULL;
+    return weft__os->alloc(size, align, &memory) < 0 ? NULL : memory;
+}
+
+void *weft__mem_alloc(size_t count, size_t size)
+{
+    size_t total;
+    if (__builtin_mul_overflow(count, size, &total))
+        return NULL;
+    return weft__mem_alloc_at(total < WEFT__LINE ? 16 : WEFT__LINE, total);
+}
+
+void weft__mem_free(void *memory)
+{
+    if (memory != NULL)
+        weft__os->free(memory);
+}

@@ -1,0 +1,101 @@
+// SPDX-License-Identifier: MIT
+/*
+ * The operating system as the library sees it: one table, and nothing in the
+ * library calls the kernel, the clock, the allocator or the random source in
+ * any other way. Results are 0, a count or a descriptor, or -errno; `errno`
+ * itself never leaves os.c. Tests put their own table in place before they
+ * start a runtime: to fail the n-th call, to move the clock, to count.
+ *
+ * The list is written once, as X(name, (parameters), (arguments)), so that a
+ * wrapper for every call can be generated from it (tests/support/fault.c).
+ */
+#ifndef WEFT_SCHED_OS_H
+#define WEFT_SCHED_OS_H
+
+#include <signal.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+
+struct io_uring; /* liburing's ring; loop/ owns its use */
+struct statx;
+
+typedef void weft__thread_fn(void *arg);
+
+// clang-format off
+#define WEFT__OS_CALLS(X)                                                                                          \
+    /* memory */                                                                                                   \
+    X(alloc, (size_t size, size_t align, void **out), (size, align, out))   /* zeroed */                           \
+    X(map, (size_t size, size_t align, void **out), (size, align, out))     /* anonymous, no reserve */            \
+    X(advise, (void *at, size_t size, int advice), (at, size, advice))                                             \
+    X(protect, (void *at, size_t size, int prot), (at, size, prot))                                                \
+    /* threads; timeouts are absolute, monotonic, INT64_MAX = none */                                              \
+    X(thread_start, (uintptr_t *thread, const char *name, weft__thread_fn *fn, void *arg), (thread, name, fn, arg))\
+    X(thread_join, (uintptr_t thread), (thread))                                                                   \
+    X(thread_detach, (uintptr_t thread), (thread))                                                                 \
+    X(futex_wait, (const void *word, uint32_t seen, int64_t until), (word, seen, until))                           \
+    X(futex_wake, (const void *word, int count), (word, count))                                                    \
+    X(cpus, (void), ())                                                     /* allowed to this process */          \
+    /* descriptors */                                                                                              \
+    X(close, (int fd), (fd))                                                                                       \
+    X(event_open, (void), ())                                               /* eventfd, non-blocking */            \
+    X(event_set, (int fd), (fd))                                                                                   \
+    X(event_clear, (int fd), (fd))                                                                                 \
+    X(poll_open, (void), ())                                                /* epoll */                            \
+    X(poll_ctl, (int epfd, int op, int fd, struct epoll_event *ev), (epfd, op, fd, ev))                            \
+    X(poll_wait, (int epfd, struct epoll_event *ev, int n, int64_t timeout), (epfd, ev, n, timeout)) /* ns, <0: none */ \
+    /* sockets */                                                                                                  \
+    X(socket, (int domain, int type, int protocol), (domain, type, protocol))                                      \
+    X(bind, (int fd, const struct sockaddr *sa, socklen_t n), (fd, sa, n))                                         \
+    X(listen, (int fd, int backlog), (fd, backlog))                                                                \
+    X(accept, (int fd, struct sockaddr *sa, socklen_t *n, int flags), (fd, sa, n, flags))                          \
+    X(connect, (int fd, const struct sockaddr *sa, socklen_t n), (fd, sa, n))                                      \
+    X(getsockopt, (int fd, int level, int name, void *value, socklen_t *n), (fd, level, name, value, n))           \
+    X(setsockopt, (int fd, int level, int name, const void *value, socklen_t n), (fd, level, name, value, n))      \
+    X(getsockname, (int fd, struct sockaddr *sa, socklen_t *n), (fd, sa, n))                                       \
+    X(recv, (int fd, void *buf, size_t n, int flags), (fd, buf, n, flags))                                         \
+    X(send, (int fd, const void *buf, size_t n, int flags), (fd, buf, n, flags))                                   \
+    X(shutdown, (int fd, int how), (fd, how))                                                                      \
+    /* files */                                                                                                    \
+    X(open, (int dir, const char *path, int flags, unsigned mode), (dir, path, flags, mode))                       \
+    X(pread, (int fd, void *buf, size_t n, int64_t offset), (fd, buf, n, offset))                                  \
+    X(pwrite, (int fd, const void *buf, size_t n, int64_t offset), (fd, buf, n, offset))                           \
+    X(statx, (int dir, const char *path, int flags, unsigned mask, struct statx *out), (dir, path, flags, mask, out)) \
+    /* io_uring, through liburing */                                                                               \
+    X(ring_open, (unsigned entries, struct io_uring *ring), (entries, ring))                                       \
+    X(ring_submit, (struct io_uring *ring), (ring))                                                                \
+    /* signals */                                                                                                  \
+    X(sigaction, (int signo, const struct sigaction *act, struct sigaction *old), (signo, act, old))               \
+    X(sigaltstack, (const stack_t *stack, stack_t *old), (stack, old))
+// clang-format on
+
+struct weft__os {
+#define X(name, params, args) long(*name) params;
+    WEFT__OS_CALLS(X)
+#undef X
+    /* These cannot fail. */
+    void (*free)(void *memory);             /* what alloc gave; NULL is fine */
+    void (*unmap)(void *at, size_t size);   /* what map gave */
+    void (*ring_close)(struct io_uring *ring);
+    int64_t (*now)(void);                   /* CLOCK_MONOTONIC, ns */
+    uint64_t (*random)(void);               /* a seed; not for secrets */
+};
+
+/** The table in force. Written by tests only, while no runtime exists. */
+extern const struct weft__os *weft__os;
+
+/** The real one, for tests that wrap it. */
+extern const struct weft__os weft__os_real;
+
+/** Zeroed memory for `count` objects of `size`, on its own cache line if it is
+ * at least a line; NULL when there is none. Free with weft__mem_free(). */
+void *weft__mem_alloc(size_t count, size_t size);
+
+/** The same at a given alignment (a power of two, at least a pointer). */
+void *weft__mem_alloc_at(size_t align, size_t size);
+
+void weft__mem_free(void *memory);
+
+#endif

@@ -1,0 +1,187 @@
+// SPDX-License-Identifier: MIT
+/* Task descriptors: see pool.h. */
+#include "sched/pool.h"
+
+#define SLAB_SIZE ((size_t)64 << 10)
+#define PER_SLAB ((SLAB_SIZE - WEFT__TASK_SIZE) / WEFT__TASK_SIZE)
+
+/* Aligned to its size, so a descriptor finds its slab by its address. */
+struct weft__pool_slab {
+    struct weft__pool *pool;
+    struct weft__pool_slab *next;
+};
+
+_Static_assert(sizeof(struct weft__pool_slab) <= WEFT__TASK_SIZE,
+               "the header takes one descriptor's place");
+
+static struct weft__coro *slot(struct weft__pool_slab *slab, size_t i)
+{
+    return (void *)((char *)slab + (i + 1) * WEFT__TASK_SIZE);
+}
+
+static void chain(struct weft__coro **head, struct weft__coro *coro)
+{
+    coro->link.next = *head ? &(*head)->link : NULL;
+    *head = coro;
+}
+
+static struct weft__coro *unchain(struct weft__coro **head)
+{
+    struct weft__coro *coro = *head;
+    if (coro != NULL)
+        *head = coro->link.next ? weft__coro_of_link(coro->link.next) : NULL;
+    return coro;
+}
+
+struct weft__pool *weft__pool_new(unsigned shards)
+{
+    struct weft__pool *pool = weft__mem_alloc_at(
+        2 * WEFT__LINE,
+        sizeof(*pool) + shards * sizeof(struct weft__pool_shard));
+    if (pool != NULL)
+        pool->shards = shards;
+    return pool;
+}
+
+struct weft__pool *weft__pool_of(struct weft__coro *coro)
+{
+    uintptr_t slab = (uintptr_t)coro & ~(SLAB_SIZE - 1);
+    return ((struct weft__pool_slab *)slab)->pool;
+}
+
+static void pool_free(struct weft__pool *pool)
+{
+    for (struct weft__pool_slab *slab = pool->slabs, *next; slab; slab = next) {
+        next = slab->next;
+        weft__os->unmap(slab, SLAB_SIZE);
+    }
+    weft__mem_free(pool);
+}
+
+/* One more slab, all of it into the shard. Under the shard's lock. */
+static bool grow(struct weft__pool *pool, struct weft__pool_shard *shard)
+{
+    void *at = NULL;
+    if (weft__os->map(SLAB_SIZE, SLAB_SIZE, &at) < 0)
+        return false;
+    struct weft__pool_slab *slab = at;
+    slab->pool = pool;
+    for (size_t i = PER_SLAB; i-- > 0;)
+        chain(&shard->free, slot(slab, i));
+    shard->count += PER_SLAB;
+    weft__lock(&pool->lock);
+    slab->next = pool->slabs;
+    pool->slabs = slab;
+    weft__unlock(&pool->lock);
+    return true;
+}
+
+struct weft__coro *weft__pool_take(struct weft__pool *pool, unsigned index)
+{
+    struct weft__pool_shard *shard = &pool->shard[index];
+    weft__lock(&shard->lock);
+    struct weft__coro *coro = NULL;
+    if (shard->free != NULL || grow(pool, shard)) {
+        coro = unchain(&shard->free);
+        shard->count--;
+    }
+    weft__unlock(&shard->lock);
+    return coro;
+}
+
+struct weft__coro *weft__pool_refill(struct weft__pool *pool, unsigned index,
+                                     struct weft__pool_cache *cache)
+{
+    struct weft__pool_shard *shard = &pool->shard[index];
+    weft__lock(&shard->lock);
+    if (shard->free != NULL || grow(pool, shard)) {
+        while (cache->count < WEFT__POOL_CACHE && shard->free != NULL) {
+            chain(&cache->free, unchain(&shard->free));
+            shard->count--;
+            cache->count++;
+        }
+    }
+    weft__unlock(&shard->lock);
+    struct weft__coro *coro = unchain(&cache->free);
+    cache->count -= coro != NULL;
+    return coro;
+}
+
+static void give_down_to(struct weft__pool *pool, unsigned index,
+                         struct weft__pool_cache *cache, unsigned keep)
+{
+    struct weft__pool_shard *shard = &pool->shard[index];
+    weft__lock(&shard->lock);
+    while (cache->count > keep) {
+        chain(&shard->free, unchain(&cache->free));
+        shard->count++;
+        cache->count--;
+    }
+    weft__unlock(&shard->lock);
+}
+
+void weft__pool_spill(struct weft__pool *pool, unsigned index,
+                      struct weft__pool_cache *cache)
+{
+    give_down_to(pool, index, cache, WEFT__POOL_CACHE);
+}
+
+void weft__pool_drain(struct weft__pool *pool, unsigned index,
+                      struct weft__pool_cache *cache)
+{
+    give_down_to(pool, index, cache, 0);
+}
+
+/* After the close, the pool lock orders the last ones coming back. */
+static void give_closed(struct weft__pool *pool)
+{
+    weft__lock(&pool->lock);
+    bool last = pool->closed && --pool->out == 0;
+    weft__unlock(&pool->lock);
+    if (last)
+        pool_free(pool);
+}
+
+void weft__pool_give(struct weft__coro *coro)
+{
+    struct weft__pool *pool = weft__pool_of(coro);
+    unsigned index = (unsigned)((uintptr_t)&pool >> 12) % pool->shards;
+    struct weft__pool_shard *shard = &pool->shard[index];
+    weft__lock(&shard->lock);
+    bool closed = pool->closed;
+    chain(&shard->free, coro);
+    shard->count++;
+    weft__unlock(&shard->lock);
+    if (closed)
+        give_closed(pool);
+}
+
+/* All shards are held, so nobody is between "not closed" and its chain(). */
+void weft__pool_close(struct weft__pool *pool)
+{
+    size_t in = 0;
+    size_t all = 0;
+    for (unsigned i = 0; i < pool->shards; i++) {
+        weft__lock(&pool->shard[i].lock);
+        in += pool->shard[i].count;
+    }
+    for (struct weft__pool_slab *slab = pool->slabs; slab; slab = slab->next)
+        all += PER_SLAB;
+    pool->closed = true;
+    pool->out = all - in;
+    for (unsigned i = pool->shards; i-- > 0;)
+        weft__unlock(&pool->shard[i].lock);
+    if (all == in)
+        pool_free(pool);
+}
+
+void weft__pool_each(struct weft__pool *pool,
+                     void (*visit)(struct weft__coro *, void *), void *arg)
+{
+    weft__lock(&pool->lock);
+    struct weft__pool_slab *slab = pool->slabs;
+    weft__unlock(&pool->lock);
+    for (; slab != NULL; slab = slab->next)
+        for (size_t i = 0; i < PER_SLAB; i++)
+            visit(slot(slab, i), arg);
+}

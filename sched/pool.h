@@ -1,0 +1,96 @@
+// SPDX-License-Identifier: MIT
+/*
+ * Task descriptors: 256 bytes each, type-stable as long as the pool lives (a
+ * late wake of an ended task touches a descriptor, never something else).
+ *
+ * Each worker has a free list of its own; refills and overflows go through
+ * shards, one for each loop, which foreign threads use directly. A descriptor
+ * may outlive its runtime in the hands of a foreign thread: then the pool stays
+ * until the last one comes back.
+ */
+#ifndef WEFT_SCHED_POOL_H
+#define WEFT_SCHED_POOL_H
+
+#include "sched/coro.h"
+#include "sched/lock.h"
+
+#define WEFT__TASK_SIZE 256
+
+struct weft__pool_slab;
+
+struct weft__pool_shard {
+    WEFT__APART struct weft__lock lock;
+    struct weft__coro *free; /* chained by ->link; under the lock */
+    size_t count;            /* under the lock */
+};
+
+/* A worker's own free list. Owner only. */
+struct weft__pool_cache {
+    struct weft__coro *free; /* chained by ->link */
+    unsigned count;
+};
+
+struct weft__pool {
+    struct weft__lock lock;
+    struct weft__pool_slab *slabs; /* grows at the head; never shrinks */
+    unsigned shards;
+    bool closed;       /* the runtime is gone; under the lock */
+    size_t out;        /* descriptors not back; meaningful once closed */
+    struct weft__pool_shard shard[];
+};
+
+struct weft__pool *weft__pool_new(unsigned shards);
+
+/** The runtime is gone. Frees the pool now, or with the last descriptor. */
+void weft__pool_close(struct weft__pool *);
+
+/** A descriptor from a worker's list, refilled from its shard; or NULL. */
+struct weft__coro *weft__pool_refill(struct weft__pool *, unsigned shard,
+                                     struct weft__pool_cache *);
+
+/** The worker's list has grown long: give half of it back. */
+void weft__pool_spill(struct weft__pool *, unsigned shard,
+                      struct weft__pool_cache *);
+
+/** Take one, or give one back, from a thread that is no worker of the pool's
+ * runtime. */
+struct weft__coro *weft__pool_take(struct weft__pool *, unsigned shard);
+void weft__pool_give(struct weft__coro *);
+
+/** Give all of a worker's list back: the worker ends. */
+void weft__pool_drain(struct weft__pool *, unsigned shard,
+                      struct weft__pool_cache *);
+
+/** The pool a descriptor came from. */
+struct weft__pool *weft__pool_of(struct weft__coro *);
+
+/** Call `visit` for every descriptor there is, in use or not. */
+void weft__pool_each(struct weft__pool *,
+                     void (*visit)(struct weft__coro *, void *), void *arg);
+
+#define WEFT__POOL_CACHE 256
+
+static inline struct weft__coro *
+weft__pool_alloc(struct weft__pool *pool, unsigned shard,
+                 struct weft__pool_cache *cache)
+{
+    struct weft__coro *coro = cache->free;
+    if (weft__unlikely(coro == NULL))
+        return weft__pool_refill(pool, shard, cache);
+    struct ck_stack_entry *next = coro->link.next;
+    cache->free = next ? weft__coro_of_link(next) : NULL;
+    cache->count--;
+    return coro;
+}
+
+static inline void weft__pool_free(struct weft__pool *pool, unsigned shard,
+                                   struct weft__pool_cache *cache,
+                                   struct weft__coro *coro)
+{
+    coro->link.next = cache->free ? &cache->free->link : NULL;
+    cache->free = coro;
+    if (weft__unlikely(++cache->count > 2 * WEFT__POOL_CACHE))
+        weft__pool_spill(pool, shard, cache);
+}
+
+#endif

@@ -1,0 +1,328 @@
+// SPDX-License-Identifier: MIT
+/*
+ * Where what can run is queued, and in which order it is found.
+ *
+ *   next slot   what this coroutine just woke: its data are hot. At most three
+ *               in a row, so that two tasks cannot starve the rest.
+ *   ring        woken and yielded, first in first out
+ *   deque       fresh spawns, newest first for the owner, oldest for thieves;
+ *               the owner takes the oldest now and then, so none starves
+ *   inbox       from other threads; emptied into the ring
+ *   pinned      nobody else may take them
+ *
+ * No queue refuses: if one cannot grow, the loop's inbox takes it, which needs
+ * no memory.
+ */
+#include "sched/runtime.h"
+
+#define STREAK 3    /* from the next slot before the others get a turn */
+#define FAIR 61     /* steps between two looks at what usually comes last */
+#define STEAL_MAX 16
+
+/* Putting */
+
+static void put_pinned(struct weft__worker *home, struct weft__coro *coro)
+{
+    coro->link.next = NULL;
+    if (home->pinned_head == NULL)
+        home->pinned_head = coro;
+    else
+        home->pinned_tail->link.next = &coro->link;
+    home->pinned_tail = coro;
+}
+
+static void push_inbox(struct weft__loop *loop, struct weft__coro *coro)
+{
+    coro->flags |= WEFT__CORO_INJECTED;
+    /* Publishes the coroutine; pairs with the exchange that empties it. */
+    ck_stack_push_upmc(&loop->inbox, &coro->link);
+}
+
+static void put_ring(struct weft__worker *worker, struct weft__coro *coro)
+{
+    if (weft__unlikely(weft__ring_push(&worker->ring, coro) < 0))
+        push_inbox(worker->loop, coro);
+}
+
+void weft__queue_inject(struct weft__loop *loop, struct weft__coro *coro)
+{
+    struct weft_runtime *rt = loop->rt;
+    struct weft__worker *owner = loop->owner;
+    push_inbox(loop, coro); /* from here on it may run, and end */
+    if (!weft__idle_wake(owner))
+        weft__idle_announce(rt);
+}
+
+/* To a coroutine's own worker, from any thread. */
+static void send_home(struct weft__worker *home, struct weft__coro *coro)
+{
+    /* Pairs with the exchange in take_pinned(). */
+    ck_stack_push_upmc(&home->pinned_inbox, &coro->link);
+    weft__idle_wake(home);
+}
+
+void weft__queue_spawned(struct weft__worker *worker, struct weft__coro *coro)
+{
+    if (weft__unlikely(coro->home != NULL)) {
+        put_pinned(worker, coro);
+        return;
+    }
+    struct weft_runtime *rt = worker->rt;
+    if (weft__unlikely(weft__deque_push(&worker->deque, coro) < 0))
+        push_inbox(worker->loop, coro);
+    if (weft__deque_size(&worker->deque) > 1)
+        weft__idle_announce(rt);
+    else
+        weft__idle_announce_one(rt);
+}
+
+void weft__queue_polled(struct weft__worker *worker, struct weft__coro *coro)
+{
+    struct weft__worker *home = coro->home;
+    if (weft__likely(home == NULL))
+        put_ring(worker, coro);
+    else if (home == worker)
+        put_pinned(worker, coro);
+    else
+        send_home(home, coro);
+}
+
+/* The one woken last runs first; the one it displaces gets in line. */
+static void put_next(struct weft__worker *worker, struct weft__coro *coro)
+{
+    /* Publishes the coroutine to a thief; pairs with its exchange. */
+    struct weft__coro *old = weft__xchg(&worker->next, coro);
+    if (old == NULL) {
+        weft__idle_announce_one(worker->rt);
+        return;
+    }
+    put_ring(worker, old);
+    weft__idle_announce(worker->rt);
+}
+
+void weft__queue_woken(struct weft__coro *coro)
+{
+    struct weft__worker *self = weft__worker_self();
+    struct weft__worker *home = coro->home;
+    if (weft__unlikely(home != NULL && home != self))
+        send_home(home, coro);
+    else if (weft__unlikely(self == NULL || self->rt != coro->rt))
+        weft__queue_inject(weft__runtime_loop(coro->rt), coro);
+    else if (self->polling || home != NULL)
+        weft__queue_polled(self, coro);
+    else
+        put_next(self, coro);
+}
+
+/* Taking */
+
+/* The inbox in one exchange: the oldest is the result, the rest the ring's. */
+static struct weft__coro *take_inbox(struct weft__worker *worker,
+                                     struct weft__loop *loop, uint8_t mark)
+{
+    if (CK_STACK_ISEMPTY(&loop->inbox))
+        return NULL;
+    /* Pairs with push_inbox(). */
+    struct ck_stack_entry *newest = ck_stack_batch_pop_upmc(&loop->inbox);
+    struct ck_stack_entry *oldest = NULL;
+    while (newest != NULL) {
+        struct ck_stack_entry *next = newest->next;
+        newest->next = oldest;
+        oldest = newest;
+        newest = next;
+    }
+    if (oldest == NULL)
+        return NULL;
+    struct ck_stack_entry *rest = oldest->next;
+    while (rest != NULL) {
+        struct weft__coro *coro = weft__coro_of_link(rest);
+        rest = rest->next;
+        coro->flags |= mark;
+        put_ring(worker, coro);
+    }
+    struct weft__coro *first = weft__coro_of_link(oldest);
+    first->flags |= mark;
+    return first;
+}
+
+static struct weft__coro *take_pinned(struct weft__worker *worker)
+{
+    if (!CK_STACK_ISEMPTY(&worker->pinned_inbox)) {
+        /* Pairs with send_home(). Newest first: the order of what other
+         * threads woke in the same moment means nothing. */
+        struct ck_stack_entry *entry =
+            ck_stack_batch_pop_upmc(&worker->pinned_inbox);
+        while (entry != NULL) {
+            struct weft__coro *coro = weft__coro_of_link(entry);
+            entry = entry->next;
+            put_pinned(worker, coro);
+        }
+    }
+    struct weft__coro *coro = worker->pinned_head;
+    if (coro == NULL)
+        return NULL;
+    struct ck_stack_entry *next = coro->link.next;
+    worker->pinned_head = next ? weft__coro_of_link(next) : NULL;
+    return coro;
+}
+
+static struct weft__coro *take_next(struct weft__worker *worker)
+{
+    if (weft__load_relaxed(&worker->next) == NULL)
+        return NULL;
+    /* Pairs with put_next() of the worker it is stolen from. */
+    return weft__xchg(&worker->next, NULL);
+}
+
+static struct weft__coro *take_ring(struct weft__ring *ring)
+{
+    void *item = NULL;
+    enum weft__steal got;
+    do
+        got = weft__ring_take(ring, &item);
+    while (got == WEFT__STEAL_RETRY);
+    return got == WEFT__STEAL_GOT ? item : NULL;
+}
+
+static struct weft__coro *take_oldest(struct weft__deque *deque)
+{
+    void *item = NULL;
+    enum weft__steal got;
+    do
+        got = weft__deque_steal(deque, &item);
+    while (got == WEFT__STEAL_RETRY);
+    return got == WEFT__STEAL_GOT ? item : NULL;
+}
+
+static struct weft__coro *take_newest(struct weft__deque *deque)
+{
+    /* The look is cheap, the pop has a fence. */
+    return weft__deque_size(deque) > 0 ? weft__deque_pop(deque) : NULL;
+}
+
+/* Ring and deque take turns at being first. */
+static struct weft__coro *take_queued(struct weft__worker *worker)
+{
+    struct weft__coro *coro;
+    if (worker->tick & 1) {
+        coro = take_ring(&worker->ring);
+        return coro ? coro : take_newest(&worker->deque);
+    }
+    coro = take_newest(&worker->deque);
+    return coro ? coro : take_ring(&worker->ring);
+}
+
+/* What usually comes last, first. */
+static struct weft__coro *take_fair(struct weft__worker *worker)
+{
+    struct weft__coro *coro = take_oldest(&worker->deque);
+    if (coro == NULL)
+        coro = take_inbox(worker, worker->loop, 0);
+    return coro ? coro : take_pinned(worker);
+}
+
+static struct weft__coro *take_rare(struct weft__worker *worker)
+{
+    struct weft__coro *coro = take_pinned(worker);
+    return coro ? coro : take_inbox(worker, worker->loop, 0);
+}
+
+struct weft__coro *weft__queue_take(struct weft__worker *worker)
+{
+    struct weft__coro *coro;
+    worker->tick++;
+    if (weft__unlikely(worker->tick % FAIR == 0) &&
+        (coro = take_fair(worker)) != NULL)
+        return coro;
+    if (weft__unlikely(worker->tick % 8 == 0) &&
+        (coro = take_rare(worker)) != NULL)
+        return coro;
+    if (worker->streak < STREAK && (coro = take_next(worker)) != NULL) {
+        worker->streak++;
+        return coro;
+    }
+    worker->streak = 0;
+    coro = take_queued(worker);
+    if (coro == NULL)
+        coro = take_next(worker);
+    return coro ? coro : take_rare(worker);
+}
+
+/* Stealing */
+
+/* Half of what the victim has woken, within reason. */
+static struct weft__coro *steal_ring(struct weft__worker *thief,
+                                     struct weft__ring *ring)
+{
+    size_t more = weft__ring_size(ring) / 2;
+    struct weft__coro *first = take_ring(ring);
+    if (first == NULL)
+        return NULL;
+    first->flags |= WEFT__CORO_STOLEN;
+    for (size_t i = 0; i < more && i < STEAL_MAX; i++) {
+        struct weft__coro *coro = take_ring(ring);
+        if (coro == NULL)
+            break;
+        coro->flags |= WEFT__CORO_STOLEN;
+        put_ring(thief, coro);
+    }
+    return first;
+}
+
+static struct weft__coro *steal_from(struct weft__worker *thief,
+                                     struct weft__worker *victim)
+{
+    struct weft__coro *coro = steal_ring(thief, &victim->ring);
+    if (coro == NULL && (coro = take_oldest(&victim->deque)) != NULL)
+        coro->flags |= WEFT__CORO_STOLEN;
+    if (coro == NULL)
+        coro = take_inbox(thief, victim->loop, WEFT__CORO_STOLEN);
+    return coro;
+}
+
+struct weft__coro *weft__queue_steal(struct weft__worker *thief)
+{
+    struct weft_runtime *rt = thief->rt;
+    unsigned first = (unsigned)(weft__worker_chance(thief) % rt->workers);
+    for (unsigned i = 0; i < rt->workers; i++) {
+        struct weft__worker *victim = &rt->worker[(first + i) % rt->workers];
+        if (victim == thief)
+            continue;
+        struct weft__coro *coro = steal_from(thief, victim);
+        if (coro != NULL)
+            return coro;
+    }
+    return NULL;
+}
+
+struct weft__coro *weft__queue_rescue(struct weft__worker *thief,
+                                      struct weft__worker *victim)
+{
+    struct weft__coro *coro = steal_from(thief, victim);
+    if (coro == NULL && (coro = take_next(victim)) != NULL)
+        coro->flags |= WEFT__CORO_STOLEN;
+    return coro;
+}
+
+/* Looking */
+
+static bool has_work(struct weft__worker *worker, size_t least)
+{
+    return weft__deque_size(&worker->deque) >= least ||
+           weft__ring_size(&worker->ring) >= least ||
+           !CK_STACK_ISEMPTY(&worker->loop->inbox) ||
+           (least == 1 && weft__load_relaxed(&worker->next) != NULL);
+}
+
+bool weft__queue_any(struct weft__worker *self, bool singles)
+{
+    struct weft_runtime *rt = self->rt;
+    if (self->pinned_head != NULL || !CK_STACK_ISEMPTY(&self->pinned_inbox))
+        return true;
+    for (unsigned i = 0; i < rt->workers; i++) {
+        struct weft__worker *worker = &rt->worker[i];
+        if (has_work(worker, worker == self || singles ? 1 : 2))
+            return true;
+    }
+    return false;
+}

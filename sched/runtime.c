@@ -1,0 +1,303 @@
+// SPDX-License-Identifier: MIT
+/*
+ * A runtime's life in the scheduler.
+ *
+ * The end, in steps (who calls them: future/shutdown.c):
+ *   1. CLOSING   foreign submissions are refused from here on. One that was
+ *                counted before the phase was set is waited for like any task:
+ *                a submitter counts first and looks at the phase then.
+ *   2. interrupt every sleeping coroutine: each looks whether the phase cancels
+ *                it. One that goes to sleep later looks for itself.
+ *   3. callbacks whose moment has not come are fired; they end as cancelled.
+ *   4. drained   each end of a task recounts; the last one says so.
+ *   5. KILLING   after the grace period: 2 and 3 again, for .keep tasks.
+ *   6. STOPPED   the workers' threads end. What is stuck in user code keeps its
+ *                thread, and the runtime its memory, until that returns.
+ */
+#include "sched/cpus.h"
+#include "sched/overflow.h"
+#include "sched/sched.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define GRACE_NS INT64_C(5000000000)
+#define SUBMIT_LIMIT (1u << 20)
+#define THREADS 512
+
+/* Options */
+
+static unsigned workers_of(const weft_options *options)
+{
+    const char *text = getenv("WEFT_WORKERS");
+    long asked = text != NULL ? strtol(text, NULL, 10) : 0;
+    if (asked > 0)
+        return asked > WEFT__MAX_WORKERS ? WEFT__MAX_WORKERS : (unsigned)asked;
+    if (options->workers > 0)
+        return options->workers;
+    unsigned cpus = weft__cpus();
+    return cpus > WEFT__MAX_WORKERS ? WEFT__MAX_WORKERS : cpus;
+}
+
+static int fill_in(weft_options *to, const weft_options *from)
+{
+    *to = (weft_options){.size = sizeof(*to)};
+    if (from != NULL) {
+        if (from->size == 0 || from->size > sizeof(*to))
+            return -EINVAL;
+        memcpy(to, from, from->size);
+        to->size = sizeof(*to);
+    }
+    if (to->workers > WEFT__MAX_WORKERS || to->grace < 0 ||
+        to->engine > WEFT_ENGINE_URING)
+        return -EINVAL;
+    to->workers = workers_of(to);
+    to->grace = to->grace ? to->grace : GRACE_NS;
+    to->submit_limit = to->submit_limit ? to->submit_limit : SUBMIT_LIMIT;
+    to->max_threads = to->max_threads ? to->max_threads : THREADS;
+    return 0;
+}
+
+/* Making */
+
+static void loop_init(struct weft_runtime *rt, unsigned index)
+{
+    struct weft__loop *loop = &rt->loop[index];
+    loop->rt = rt;
+    loop->index = index;
+    loop->owner = &rt->worker[index];
+    ck_stack_init(&loop->inbox);
+    weft__wheel_init(&loop->timers.wheel, weft__os->now());
+    weft__store_relaxed(&loop->timers.next, INT64_MAX);
+    weft__strand_init(&loop->strand, rt);
+}
+
+static int open_parts(struct weft_runtime *rt)
+{
+    size_t line = 2 * WEFT__LINE;
+    rt->worker = weft__mem_alloc_at(line, rt->workers * sizeof(*rt->worker));
+    rt->loop = weft__mem_alloc_at(line, rt->workers * sizeof(*rt->loop));
+    rt->pool = weft__pool_new(rt->workers);
+    if (rt->worker == NULL || rt->loop == NULL || rt->pool == NULL)
+        return -ENOMEM;
+    for (unsigned i = 0; i < rt->workers; i++)
+        loop_init(rt, i);
+    for (unsigned i = 0; i < rt->workers; i++) {
+        int rc = rt->driver->open(&rt->loop[i], &rt->options);
+        if (rc == 0)
+            rc = weft__worker_open(&rt->worker[i], rt, i);
+        if (rc < 0)
+            return rc;
+    }
+    return 0;
+}
+
+/* Also half-made ones: everything here takes what was never opened. */
+static void close_parts(struct weft_runtime *rt)
+{
+    weft__crew_close(&rt->crew);
+    for (struct weft__crew *crew = rt->crews; crew; crew = crew->next)
+        weft__crew_close(crew);
+    for (unsigned i = 0; rt->loop != NULL && i < rt->workers; i++)
+        if (rt->loop[i].engine != NULL)
+            rt->driver->close(&rt->loop[i]);
+    for (unsigned i = 0; rt->worker != NULL && i < rt->workers; i++)
+        if (rt->worker[i].rt != NULL)
+            weft__worker_close(&rt->worker[i]);
+    if (!rt->options.no_overflow_report)
+        weft__overflow_close();
+    weft__depot_fini(&rt->stacks);
+    if (rt->pool != NULL)
+        weft__pool_close(rt->pool);
+}
+
+static int start_threads(struct weft_runtime *rt)
+{
+    for (unsigned i = 0; i < rt->workers; i++) {
+        struct weft__worker *worker = &rt->worker[i];
+        weft__fetch_add(&rt->refs, 1);
+        int rc = weft__thread_open(&rt->census, &worker->thread, "weft-w",
+                                   (int)i, weft__worker_main, worker);
+        if (rc < 0) {
+            weft__fetch_sub(&rt->refs, 1);
+            return rc;
+        }
+    }
+    return 0;
+}
+
+int weft__runtime_open(const weft_options *options,
+                       const struct weft__hooks *hooks,
+                       const struct weft__driver *driver, bool threads,
+                       weft_runtime **out)
+{
+    weft_options filled;
+    int rc = fill_in(&filled, options);
+    if (rc < 0)
+        return rc;
+    struct weft_runtime *rt = weft__mem_alloc_at(2 * WEFT__LINE, sizeof(*rt));
+    if (rt == NULL)
+        return -ENOMEM;
+    rt->options = filled;
+    rt->workers = filled.workers;
+    rt->hooks = hooks;
+    rt->driver = driver != NULL ? driver : &weft__loop_driver;
+    rt->census.limit = filled.max_threads;
+    weft__store_relaxed(&rt->refs, 1);
+    weft__depot_init(&rt->stacks);
+    weft__crew_init(&rt->crew, &rt->census, "weft-x", filled.max_threads);
+    if (!filled.no_overflow_report)
+        weft__overflow_open();
+    rc = open_parts(rt);
+    if (rc == 0)
+        rt->engine = rt->driver->engine(&rt->loop[0]);
+    if (rc == 0 && threads)
+        rc = start_threads(rt);
+    if (rc < 0) {
+        weft__runtime_stop(rt, true);
+        weft__runtime_drop(rt);
+        return rc;
+    }
+    *out = rt;
+    return 0;
+}
+
+void weft__runtime_drop(struct weft_runtime *rt)
+{
+    /* Orders what every holder did before the end. */
+    if (weft__fetch_sub(&rt->refs, 1) != 1)
+        return;
+    weft__mem_free(rt->loop);
+    weft__mem_free(rt->worker);
+    weft__mem_free(rt);
+}
+
+void weft__runtime_add_crew(struct weft_runtime *rt, struct weft__crew *crew)
+{
+    weft__lock(&rt->crews_lock);
+    crew->next = rt->crews;
+    rt->crews = crew;
+    weft__unlock(&rt->crews_lock);
+}
+
+void weft__runtime_remove_crew(struct weft_runtime *rt, struct weft__crew *crew)
+{
+    weft__lock(&rt->crews_lock);
+    struct weft__crew **link = &rt->crews;
+    while (*link != crew)
+        link = &(*link)->next;
+    *link = crew->next;
+    weft__unlock(&rt->crews_lock);
+}
+
+struct weft__loop *weft__runtime_loop(struct weft_runtime *rt)
+{
+    uint64_t thread = (uint64_t)pthread_self() >> 12;
+    thread *= UINT64_C(0x9e3779b97f4a7c15);
+    return &rt->loop[(thread >> 32) % rt->workers];
+}
+
+/* Ending */
+
+static void interrupt(struct weft__coro *coro, void *unused)
+{
+    (void)unused;
+    weft__sched_wake(coro, WEFT__WAKE_INTERRUPT);
+}
+
+void weft__runtime_enter(struct weft_runtime *rt, enum weft__phase phase)
+{
+    uint32_t seen = weft__load_relaxed(&rt->phase);
+    do
+        if (seen >= phase)
+            return;
+    /* Before the interrupts: pairs with after_park() and with submitters. */
+    while (!weft__cas_sc(&rt->phase, &seen, phase));
+    weft__fence();
+    weft__pool_each(rt->pool, interrupt, NULL);
+    for (unsigned i = 0; i < rt->workers; i++)
+        weft__timers_flush(&rt->loop[i], rt->hooks->fire);
+}
+
+/* The ends are read first: whoever sees an end also sees the spawns before it,
+ * so equal sums mean that nothing was alive in between. */
+uint64_t weft__runtime_alive(struct weft_runtime *rt)
+{
+    uint64_t ended = 0;
+    uint64_t spawned = 0;
+    for (unsigned i = 0; i < rt->workers; i++) {
+        /* Pairs with the release in weft__runtime_ended(). */
+        ended += weft__load_acquire(&rt->worker[i].counters.tasks_ended);
+        ended += weft__load_acquire(&rt->loop[i].dropped);
+    }
+    for (unsigned i = 0; i < rt->workers; i++) {
+        spawned += weft__load_relaxed(&rt->worker[i].counters.tasks_spawned);
+        spawned += weft__load_relaxed(&rt->loop[i].submitted);
+    }
+    return spawned - ended;
+}
+
+static void say_drained(struct weft_runtime *rt)
+{
+    weft__store_release(&rt->drained, 1); /* pairs with wait_drained() */
+    weft__os->futex_wake(&rt->drained, INT32_MAX);
+}
+
+void weft__runtime_ended(struct weft_runtime *rt, struct weft__worker *worker,
+                         unsigned loop)
+{
+    if (weft__likely(worker != NULL)) {
+        _Atomic(uint64_t) *ended = &worker->counters.tasks_ended;
+        /* Pairs with the acquire in weft__runtime_alive(). */
+        weft__store_release(ended, weft__load_relaxed(ended) + 1);
+    } else {
+        weft__fetch_add_sc(&rt->loop[loop].dropped, 1);
+    }
+    if (weft__likely(weft__load_relaxed(&rt->phase) == WEFT__OPEN))
+        return;
+    weft__fence(); /* our end before the count; pairs with the others' */
+    weft__runtime_check_drained(rt);
+}
+
+void weft__runtime_check_drained(struct weft_runtime *rt)
+{
+    if (weft__runtime_alive(rt) == 0)
+        say_drained(rt);
+}
+
+bool weft__runtime_wait_drained(struct weft_runtime *rt, int64_t until)
+{
+    if (weft__runtime_alive(rt) == 0)
+        return true;
+    /* Pairs with say_drained(). */
+    while (weft__load_acquire(&rt->drained) == 0) {
+        if (weft__os->futex_wait(&rt->drained, 0, until) == -ETIMEDOUT)
+            return weft__runtime_alive(rt) == 0;
+    }
+    return true;
+}
+
+static void stop_threads(struct weft_runtime *rt, bool join)
+{
+    weft__idle_wake_all(rt);
+    for (unsigned i = 0; i < rt->workers; i++) {
+        uintptr_t thread = rt->worker[i].thread;
+        if (thread == 0)
+            continue;
+        if (join)
+            weft__os->thread_join(thread);
+        else
+            weft__os->thread_detach(thread);
+    }
+}
+
+void weft__runtime_stop(struct weft_runtime *rt, bool join)
+{
+    weft__xchg_sc(&rt->phase, WEFT__STOPPED); /* pairs with search(), park */
+    if (rt->worker != NULL && rt->worker[0].thread != 0)
+        stop_threads(rt, join);
+    if (join)
+        close_parts(rt);
+}

@@ -1,0 +1,101 @@
+// SPDX-License-Identifier: MIT
+/*
+ * The runtime: workers, loops, pools, and the phases of its end. What a task is
+ * and what cancelling means is known above; the hooks say so.
+ */
+#ifndef WEFT_SCHED_RUNTIME_H
+#define WEFT_SCHED_RUNTIME_H
+
+#include "sched/crew.h"
+#include "sched/worker.h"
+
+enum weft__phase {
+    WEFT__OPEN,
+    WEFT__CLOSING, /* no foreign submissions; all but .keep tasks cancelled */
+    WEFT__KILLING, /* .keep tasks, too */
+    WEFT__STOPPED, /* the workers have been told to end */
+};
+
+/* What future/ does for sched/. */
+struct weft__hooks {
+    /** There is no stack to start it on: end it with -ENOMEM. */
+    void (*not_started)(struct weft__coro *);
+    /** Fired early by the close: a callback whose moment has not come. */
+    void (*fire)(struct weft__alarm *, struct weft__worker *);
+    /** The name of a coroutine, for people. Signal-safe; never NULL. */
+    const char *(*name)(struct weft__coro *);
+    /** Is this descriptor a task or callback that has not ended? Racy. */
+    bool (*alive)(struct weft__coro *);
+};
+
+struct weft_runtime {
+    _Atomic(uint32_t) users; /* references of users */
+    _Atomic(uint32_t) refs;  /* of the memory: one of all users together, one
+                                of each worker thread and done-callback */
+    _Atomic(uint32_t) phase; /* enum weft__phase; only ever goes up */
+    const struct weft__driver *driver;      /* fixed */
+    const struct weft__hooks *hooks;        /* fixed */
+    unsigned workers;                       /* fixed, as the arrays are */
+    struct weft__worker *worker;
+    struct weft__loop *loop;
+    struct weft__pool *pool;
+    weft_options options;                   /* fixed; defaults filled in */
+    struct weft__depot stacks;
+    struct weft__census census;             /* its OS threads */
+    struct weft__crew crew;                 /* those for what blocks */
+    struct weft__lock crews_lock;
+    struct weft__crew *crews;               /* others; under ->crews_lock */
+    enum weft_engine engine;                /* in use; fixed */
+    struct weft__lock closing;              /* one thread closes */
+    bool ended;                             /* under ->closing */
+    int outcome;                            /* of the end; under ->closing */
+    _Atomic(uint32_t) drained;              /* futex: nothing is alive */
+    struct weft__idle idle;
+};
+
+/** Make and start one. 0 or a negative code. `driver` NULL: the real one.
+ * Without threads (simulation) the caller steps the workers. */
+int weft__runtime_open(const weft_options *, const struct weft__hooks *,
+                       const struct weft__driver *, bool threads,
+                       weft_runtime **out);
+
+/** Go to a phase, if not there or further; interrupts whom it concerns. Any
+ * thread. */
+void weft__runtime_enter(weft_runtime *, enum weft__phase);
+
+/** Wait until nothing is alive or `until`. Foreign thread. True: drained. */
+bool weft__runtime_wait_drained(weft_runtime *, int64_t until);
+
+/** Tasks and callbacks accepted that have not ended. Exact when it says 0. */
+uint64_t weft__runtime_alive(weft_runtime *);
+
+/** A task or callback has ended on this worker (NULL: on a foreign thread). */
+void weft__runtime_ended(weft_runtime *, struct weft__worker *,
+                         unsigned loop);
+
+/** Somebody may have ended unseen: a worker about to sleep, while it closes. */
+void weft__runtime_check_drained(weft_runtime *);
+
+/** A crew to close with the runtime, unless it is taken back before. */
+void weft__runtime_add_crew(weft_runtime *, struct weft__crew *);
+void weft__runtime_remove_crew(weft_runtime *, struct weft__crew *);
+
+/** End the workers' threads. If `join`, wait for them and close everything but
+ * the memory that late holders of references may still look at. */
+void weft__runtime_stop(weft_runtime *, bool join);
+
+/** Drop one reference to the memory; the last one frees it. */
+void weft__runtime_drop(weft_runtime *);
+
+/** The loop that this foreign thread submits to: always the same one. */
+struct weft__loop *weft__runtime_loop(weft_runtime *);
+
+/** Does the phase cancel this coroutine? */
+static inline bool weft__runtime_cancels(struct weft__coro *coro)
+{
+    uint32_t phase = weft__load_relaxed(&coro->rt->phase);
+    return weft__unlikely(phase != WEFT__OPEN) &&
+           (phase >= WEFT__KILLING || !(coro->flags & WEFT__CORO_KEEP));
+}
+
+#endif

@@ -1,0 +1,39 @@
+// SPDX-License-Identifier: MIT
+/*
+ * The door of sched/: what the upper rooms need to suspend and wake.
+ *
+ *   register with what you wait for, anywhere, on your own stack;
+ *   reason = weft__sched_suspend(WEFT__WAKE_NOTIFY | WEFT__WAKE_INTERRUPT);
+ *
+ * Whoever takes a registration calls weft__sched_wake(coro, NOTIFY), exactly
+ * once. On INTERRUPT look whether you are cancelled; if so, take the
+ * registration back, and if it is gone already, suspend for NOTIFY alone: it
+ * comes in a moment.
+ */
+#ifndef WEFT_SCHED_SCHED_H
+#define WEFT_SCHED_SCHED_H
+
+#include "sched/runtime.h"
+
+/** Suspend the current coroutine. Returns the wakes that ended it. The calling
+ * OS thread may be another one afterwards. */
+uint32_t weft__sched_suspend(uint32_t mask);
+
+/** Let others run. */
+void weft__sched_yield(void);
+
+/** Deliver a wake. Any thread. */
+static inline void weft__sched_wake(struct weft__coro *coro, uint32_t wake)
+{
+    if (weft__coro_wake(coro, wake))
+        weft__queue_woken(coro);
+}
+
+/** The coroutine that runs here, or NULL. */
+static inline struct weft__coro *weft__sched_current(void)
+{
+    struct weft__worker *self = weft__worker_self();
+    return self ? self->current : NULL;
+}
+
+#endif

@@ -1,0 +1,106 @@
+// SPDX-License-Identifier: MIT
+/* Strands: see strand.h. */
+#include "sched/sched.h"
+
+#define TURN 32 /* callbacks before the others of the worker get theirs */
+
+static void schedule(struct weft__strand *strand)
+{
+    struct weft__coro *runner = &strand->runner;
+    struct weft__worker *self = weft__worker_self();
+    weft__store_relaxed(&runner->wake, 0);
+    runner->flags = WEFT__CORO_FRESH | WEFT__CORO_KEEP;
+    if (self == NULL || self->rt != runner->rt) {
+        struct weft__loop *loop =
+            weft__container_of(strand, struct weft__loop, strand);
+        weft__queue_inject(loop, runner);
+        return;
+    }
+    weft__queue_polled(self, runner);
+    if (!self->polling)
+        weft__idle_announce_one(self->rt);
+}
+
+void weft__strand_push(struct weft__strand *strand, struct weft__coro *callback)
+{
+    /* Publishes the callback; pairs with the exchange in next(). */
+    ck_stack_push_upmc(&strand->pushed, &callback->link);
+    /* Pairs with the exchange in rest(): one of us schedules the runner. */
+    if (weft__xchg_sc(&strand->scheduled, 1) == 0)
+        schedule(strand);
+}
+
+static struct weft__coro *next(struct weft__strand *strand)
+{
+    if (strand->ready == NULL) {
+        struct ck_stack_entry *newest =
+            ck_stack_batch_pop_upmc(&strand->pushed);
+        while (newest != NULL) {
+            struct ck_stack_entry *older = newest->next;
+            newest->next = strand->ready;
+            strand->ready = newest;
+            newest = older;
+        }
+    }
+    struct ck_stack_entry *first = strand->ready;
+    if (first == NULL)
+        return NULL;
+    strand->ready = first->next;
+    return weft__coro_of_link(first);
+}
+
+/* Nothing left: let go, and look again, as a push may have come between. */
+static bool rest(struct weft__strand *strand)
+{
+    weft__xchg_sc(&strand->scheduled, 0); /* pairs with weft__strand_push() */
+    weft__fence();
+    return CK_STACK_ISEMPTY(&strand->pushed) ||
+           weft__xchg_sc(&strand->scheduled, 1) != 0;
+}
+
+/* Returns false if the callback suspended: then this frame lies below it, and
+ * the strand is somebody else's. */
+static bool step(struct weft__strand *strand, struct weft__coro *callback,
+                 struct weft__stack *stack)
+{
+    struct weft__strand_step first = {.strand = strand};
+    callback->step = &first;
+    callback->stack = stack;
+    callback->flags &= (uint8_t)~WEFT__CORO_FRESH;
+    weft__worker_self()->current = callback;
+    callback->entry(callback);
+    return !first.suspended;
+}
+
+static void run(struct weft__coro *runner)
+{
+    struct weft__strand *strand =
+        weft__container_of(runner, struct weft__strand, runner);
+    struct weft__stack *stack = runner->stack;
+    for (unsigned i = 0; i < TURN; i++) {
+        struct weft__coro *callback = next(strand);
+        if (callback == NULL) {
+            if (rest(strand))
+                return;
+            continue;
+        }
+        if (!step(strand, callback, stack))
+            return;
+    }
+    schedule(strand);
+}
+
+void weft__strand_suspended(struct weft__coro *callback)
+{
+    struct weft__strand_step *first = callback->step;
+    callback->step = NULL;
+    first->suspended = true;
+    schedule(first->strand);
+}
+
+void weft__strand_init(struct weft__strand *strand, struct weft_runtime *rt)
+{
+    strand->runner.entry = run;
+    strand->runner.rt = rt;
+    ck_stack_init(&strand->pushed);
+}

@@ -1,0 +1,382 @@
+// SPDX-License-Identifier: MIT
+/*
+ * The dispatcher: finds a coroutine, runs a step of it, and again.
+ *
+ * It runs on a pooled stack, not on the thread's own. A fresh coroutine of the
+ * default class is called on that very stack (a carrier): if it never suspends
+ * that is all. If it does, the stack becomes the coroutine's, and the
+ * dispatcher goes on upon the spare one that was in hand before the start; so
+ * suspending never allocates. When the coroutine returns one day, perhaps on
+ * another worker, it returns into the dispatcher frame it was called from,
+ * which finds that it does not dispatch any more and retires with its stack.
+ * A retired stack is parked in that very loop; taken again, it goes on there.
+ *
+ * Nothing but a dispatcher ever touches a coroutine whose stack was just left,
+ * and only then may others see it (`after`).
+ */
+#include "sched/overflow.h"
+#include "sched/sanitize.h"
+#include "sched/sched.h"
+
+#include <errno.h>
+
+#define STACK_CACHE 64
+#define POLL_EVERY 61      /* steps between two looks at the clock */
+#define POLL_NS 50000      /* between two looks at the kernel, if busy */
+#define BUDGET 64          /* calls in one step that need not suspend */
+
+_Thread_local struct weft__worker *weft__worker_of_thread
+    __attribute__((tls_model("initial-exec")));
+
+void weft__worker_set(struct weft__worker *worker)
+{
+    weft__worker_of_thread = worker;
+}
+
+/* Stacks */
+
+static struct weft__stack *stack_take(struct weft__worker *worker,
+                                      unsigned class)
+{
+    struct weft__stack *stack = worker->stacks[class];
+    if (weft__likely(stack != NULL)) {
+        worker->stacks[class] = stack->next;
+        worker->stack_count[class]--;
+        return stack;
+    }
+    stack = weft__depot_take(&worker->rt->stacks, class);
+    if (stack != NULL)
+        weft__count(worker, stacks);
+    return stack;
+}
+
+static void stack_give(struct weft__worker *worker, struct weft__stack *stack)
+{
+    unsigned class = stack->class;
+    if (worker->stack_count[class] >= STACK_CACHE) {
+        weft__count_n(worker, stacks, (uint64_t)-1);
+        weft__depot_give(&worker->rt->stacks, stack, stack);
+        return;
+    }
+    stack->next = worker->stacks[class];
+    worker->stacks[class] = stack;
+    worker->stack_count[class]++;
+}
+
+/* Switching */
+
+static void dispatcher_entry(void *pass);
+static void own_stack_entry(void *pass);
+
+static void go_to(struct weft__worker *worker, void **save,
+                  struct weft__stack *to, void (*entry)(void *))
+{
+    void *sp = to->sp;
+    if (weft__unlikely(sp == NULL))
+        sp = weft__context_make(to->top, entry);
+    weft__count(worker, switches);
+    weft__stack_switch(save, to, sp, NULL);
+}
+
+/* Leave the current coroutine for the dispatcher. */
+static void leave(struct weft__worker *worker, struct weft__coro *coro,
+                  enum weft__after after)
+{
+    worker->after = after;
+    worker->after_coro = coro;
+    worker->current = NULL;
+    if (coro->stack == worker->dispatcher) {
+        worker->dispatcher = worker->spare;
+        worker->spare = NULL;
+    }
+    go_to(worker, &coro->sp, worker->dispatcher, dispatcher_entry);
+}
+
+uint32_t weft__sched_suspend(uint32_t mask)
+{
+    struct weft__worker *worker = weft__worker_self();
+    struct weft__coro *coro = worker->current;
+    if (weft__coro_take(coro, mask))
+        return coro->reason;
+    worker->after_mask = mask;
+    leave(worker, coro, WEFT__AFTER_PARK);
+    return coro->reason;
+}
+
+void weft__sched_yield(void)
+{
+    struct weft__worker *worker = weft__worker_self();
+    leave(worker, worker->current, WEFT__AFTER_YIELD);
+}
+
+/* After a switch */
+
+static void after_park(struct weft__worker *worker, struct weft__coro *coro)
+{
+    struct weft_runtime *rt = worker->rt;
+    if (!weft__coro_park(coro, worker->after_mask)) {
+        weft__queue_polled(worker, coro);
+        return;
+    }
+    /* The close sets its phase, then interrupts whom it finds asleep; one of
+     * the two sees the other. The coroutine may be gone: only its wake word,
+     * which outlives it, is touched. Pairs with weft__runtime_enter(). */
+    if (weft__unlikely(weft__load_fenced(&rt->phase) != WEFT__OPEN))
+        weft__sched_wake(coro, WEFT__WAKE_INTERRUPT);
+}
+
+static void after_switch(struct weft__worker *worker)
+{
+    enum weft__after after = worker->after;
+    struct weft__coro *coro = worker->after_coro;
+    worker->after = WEFT__AFTER_NOTHING;
+    if (after == WEFT__AFTER_RETIRE) {
+        stack_give(worker, worker->after_stack);
+        return;
+    }
+    if (after == WEFT__AFTER_NOTHING)
+        return;
+    if (weft__unlikely(coro->step != NULL))
+        weft__strand_suspended(coro);
+    if (after == WEFT__AFTER_YIELD)
+        weft__queue_polled(worker, coro);
+    else
+        after_park(worker, coro);
+}
+
+/* Finding */
+
+static void poll(struct weft__worker *worker)
+{
+    struct weft_runtime *rt = worker->rt;
+    worker->polling = true;
+    if (rt->driver->watching(worker->loop))
+        rt->driver->poll(worker->loop, worker);
+    weft__timers_expire(worker->loop, worker, worker->polled);
+    worker->polling = false;
+    if (weft__ring_size(&worker->ring) > 1)
+        weft__idle_announce_one(rt);
+}
+
+/* A worker that is never out of work must still hear of events and timers. */
+static void poll_if_due(struct weft__worker *worker)
+{
+    int64_t now = weft__os->now();
+    if (now - worker->polled < POLL_NS)
+        return;
+    worker->polled = now;
+    poll(worker);
+}
+
+static struct weft__coro *search(struct weft__worker *worker)
+{
+    struct weft_runtime *rt = worker->rt;
+    for (;;) {
+        struct weft__coro *coro = weft__queue_steal(worker);
+        if (coro == NULL) {
+            if (weft__load_acquire(&rt->phase) == WEFT__STOPPED)
+                return NULL; /* pairs with weft__runtime_stop() */
+            weft__idle_park(worker);
+            coro = weft__queue_take(worker);
+        }
+        if (coro != NULL) {
+            if (weft__ring_size(&worker->ring) > 0)
+                weft__idle_announce_one(rt);
+            return coro;
+        }
+    }
+}
+
+static struct weft__coro *find(struct weft__worker *worker)
+{
+    if (weft__unlikely(worker->tick % POLL_EVERY == 0))
+        poll_if_due(worker);
+    struct weft__coro *coro = weft__queue_take(worker);
+    if (coro == NULL)
+        coro = search(worker);
+    if (weft__unlikely(worker->searching || worker->sentinel))
+        weft__idle_found(worker);
+    return coro;
+}
+
+/* Running */
+
+static void count_step(struct weft__worker *worker, struct weft__coro *coro)
+{
+    weft__store_relaxed(&worker->progress,
+                        weft__load_relaxed(&worker->progress) + 1);
+    worker->budget = BUDGET;
+    weft__count(worker, steps);
+    if (weft__likely(
+            !(coro->flags & (WEFT__CORO_STOLEN | WEFT__CORO_INJECTED)))) {
+        weft__count(worker, steps_local);
+        return;
+    }
+    if (coro->flags & WEFT__CORO_STOLEN)
+        weft__count(worker, steps_stolen);
+    else
+        weft__count(worker, steps_injected);
+    coro->flags &= (uint8_t) ~(WEFT__CORO_STOLEN | WEFT__CORO_INJECTED);
+}
+
+/* Go on with the dispatcher that has taken over meanwhile. */
+static void retire(struct weft__worker *worker, struct weft__stack *self)
+{
+    worker->after = WEFT__AFTER_RETIRE;
+    worker->after_stack = self;
+    go_to(worker, &self->sp, worker->dispatcher, dispatcher_entry);
+}
+
+static void run_here(struct weft__worker *worker, struct weft__coro *coro,
+                     struct weft__stack *self)
+{
+    if (weft__unlikely(worker->spare == NULL)) {
+        worker->spare = stack_take(worker, WEFT__STACK_DEFAULT);
+        if (worker->spare == NULL) {
+            worker->rt->hooks->not_started(coro);
+            return;
+        }
+    }
+    coro->stack = self;
+    worker->current = coro;
+    coro->entry(coro); /* the descriptor may be another's when it returns */
+    worker = weft__worker_self();
+    worker->current = NULL;
+    if (worker->dispatcher != self) {
+        retire(worker, self);
+        after_switch(weft__worker_self()); /* taken again, to dispatch */
+    }
+}
+
+static void own_stack_entry(void *pass)
+{
+    (void)pass;
+    weft__sanitize_entered();
+    for (;;) {
+        struct weft__worker *worker = weft__worker_self();
+        struct weft__coro *coro = worker->start;
+        struct weft__stack *self = coro->stack;
+        worker->start = NULL;
+        worker->current = coro;
+        coro->entry(coro);
+        worker = weft__worker_self();
+        worker->current = NULL;
+        retire(worker, self);
+    }
+}
+
+static void run_on_own_stack(struct weft__worker *worker,
+                             struct weft__coro *coro, struct weft__stack *self)
+{
+    struct weft__stack *stack = stack_take(worker, coro->stack_class);
+    if (stack == NULL) {
+        worker->rt->hooks->not_started(coro);
+        return;
+    }
+    coro->stack = stack;
+    worker->start = coro;
+    go_to(worker, &self->sp, stack, own_stack_entry);
+    after_switch(weft__worker_self());
+}
+
+static void resume(struct weft__worker *worker, struct weft__coro *coro,
+                   struct weft__stack *self)
+{
+    worker->current = coro;
+    weft__count(worker, switches);
+    weft__stack_switch(&self->sp, coro->stack, coro->sp, NULL);
+    after_switch(weft__worker_self());
+}
+
+static void start(struct weft__worker *worker, struct weft__coro *coro,
+                  struct weft__stack *self)
+{
+    coro->flags &= (uint8_t)~WEFT__CORO_FRESH;
+    if (weft__unlikely(coro->flags & WEFT__CORO_SUBMITTED)) {
+        coro->flags &= (uint8_t)~WEFT__CORO_SUBMITTED;
+        weft__fetch_sub(&coro->alarm.loop->waiting, 1);
+    }
+    if (weft__likely(coro->stack_class == WEFT__STACK_DEFAULT))
+        run_here(worker, coro, self);
+    else
+        run_on_own_stack(worker, coro, self);
+}
+
+static void dispatch(struct weft__stack *self)
+{
+    for (;;) {
+        struct weft__worker *worker = weft__worker_self();
+        if (weft__unlikely(worker->rt->driver->turn != NULL)) {
+            worker->rt->driver->turn(worker);
+            worker = weft__worker_self();
+        }
+        struct weft__coro *coro = find(worker);
+        if (weft__unlikely(coro == NULL)) {
+            struct weft__stack *thread = &worker->thread_stack;
+            weft__stack_switch(&self->sp, thread, thread->sp, NULL);
+            continue;
+        }
+        count_step(worker, coro);
+        if (coro->flags & WEFT__CORO_FRESH)
+            start(worker, coro, self);
+        else
+            resume(worker, coro, self);
+    }
+}
+
+static void dispatcher_entry(void *pass)
+{
+    (void)pass;
+    weft__sanitize_entered();
+    struct weft__worker *worker = weft__worker_self();
+    struct weft__stack *self = worker->dispatcher;
+    after_switch(worker);
+    dispatch(self);
+}
+
+/* Life */
+
+void weft__worker_main(void *arg)
+{
+    struct weft__worker *worker = arg;
+    weft_runtime *rt = worker->rt;
+    weft__worker_set(worker);
+    weft__sanitize_thread_stack(&worker->thread_stack);
+    weft__overflow_thread_open(worker);
+    go_to(worker, &worker->thread_stack.sp, worker->dispatcher,
+          dispatcher_entry);
+    weft__overflow_thread_close(worker);
+    weft__worker_set(NULL);
+    weft__thread_closed(&rt->census);
+    weft__runtime_drop(rt);
+}
+
+int weft__worker_open(struct weft__worker *worker, struct weft_runtime *rt,
+                      unsigned index)
+{
+    worker->rt = rt;
+    worker->index = index;
+    worker->loop = &rt->loop[index];
+    worker->chance = weft__os->random() | 1;
+    ck_stack_init(&worker->pinned_inbox);
+    worker->seen = weft__mem_alloc(rt->workers, sizeof(*worker->seen));
+    if (worker->seen == NULL)
+        return -ENOMEM;
+    int rc = weft__deque_init(&worker->deque, 256, 0);
+    if (rc == 0)
+        rc = weft__ring_init(&worker->ring, 256, 0);
+    if (rc < 0)
+        return rc;
+    worker->dispatcher = stack_take(worker, WEFT__STACK_DEFAULT);
+    return worker->dispatcher ? 0 : -ENOMEM;
+}
+
+void weft__worker_close(struct weft__worker *worker)
+{
+    weft__deque_fini(&worker->deque);
+    weft__ring_fini(&worker->ring);
+    if (worker->rt->pool != NULL)
+        weft__pool_drain(worker->rt->pool, worker->index, &worker->tasks);
+    weft__mem_free(worker->seen);
+    weft__mem_free(worker->alternate);
+}

@@ -1,0 +1,177 @@
+// SPDX-License-Identifier: MIT
+/*
+ * A worker: an OS thread that runs coroutines, and its loop. Everything it
+ * queues can be taken from it by others at any time, but for what is pinned.
+ *
+ * Who writes a field, and when, stands beside it. "Owner" is the worker's own
+ * thread.
+ */
+#ifndef WEFT_SCHED_WORKER_H
+#define WEFT_SCHED_WORKER_H
+
+#include "sched/coro.h"
+#include "sched/deque.h"
+#include "sched/driver.h"
+#include "sched/idle.h"
+#include "sched/pool.h"
+#include "sched/ring.h"
+#include "sched/stack.h"
+#include "sched/strand.h"
+
+#include <weft/stats.h>
+
+/* What a dispatcher has to do for the coroutine whose stack was just left. */
+enum weft__after {
+    WEFT__AFTER_NOTHING,
+    WEFT__AFTER_PARK,   /* go to sleep for ->after_mask */
+    WEFT__AFTER_YIELD,  /* queue it again */
+    WEFT__AFTER_RETIRE, /* ->after_stack is free */
+};
+
+/* A loop: timers, inbox, callbacks and, in loop/, the engine. */
+struct weft__loop {
+    struct weft_runtime *rt;     /* fixed */
+    struct weft__worker *owner;  /* fixed */
+    unsigned index;              /* fixed */
+    void *engine;                /* the driver's; fixed after open() */
+    WEFT__APART ck_stack_t inbox; /* newest first; pushed by anybody, emptied
+                                     in one exchange by anybody */
+    _Atomic(uint32_t) waiting;   /* foreign submissions in the inbox */
+    _Atomic(uint64_t) submitted; /* foreign submissions accepted */
+    _Atomic(uint64_t) dropped;   /* of these, ended by a foreign thread */
+    WEFT__APART struct weft__timers timers;
+    struct weft__strand strand;
+};
+
+struct weft__counters {
+#define WEFT__COUNTER(name, text) _Atomic(uint64_t) name;
+    WEFT_COUNTERS(WEFT__COUNTER)
+#undef WEFT__COUNTER
+};
+
+struct weft__worker {
+    /* Owner only, unless said otherwise. */
+    struct weft__coro *current; /* NULL in the dispatcher */
+    struct weft_runtime *rt;
+    struct weft__loop *loop;
+    unsigned index;
+    unsigned tick; /* steps, and fruitless looks for one */
+    struct weft__stack *dispatcher; /* the stack that dispatches now */
+    struct weft__stack *spare;  /* for the next one; NULL: start nothing new */
+    struct weft__coro *start;   /* handed to a fresh stack of its own */
+    enum weft__after after;
+    uint32_t after_mask;
+    struct weft__coro *after_coro;
+    struct weft__stack *after_stack;
+    struct weft__stack *stacks[WEFT__STACK_CLASSES]; /* cache, by ->next */
+    unsigned stack_count[WEFT__STACK_CLASSES];
+    struct weft__pool_cache tasks;
+    struct weft__coro *pinned_head; /* ready and pinned, by ->link */
+    struct weft__coro *pinned_tail;
+    unsigned streak;    /* steps in a row from the next slot */
+    unsigned budget;    /* calls that may still end without a suspension */
+    bool searching;     /* counted in idle.searching */
+    bool polling;       /* it queues what it polls: announce only once */
+    bool sentinel;      /* its index stands in idle.sentinel */
+    unsigned looks;     /* as the sentinel: looks that found nothing */
+    int64_t polled;     /* when it polled last */
+    uint64_t chance;    /* state of its random numbers */
+    uint32_t *seen;     /* as the sentinel: steps of each worker, last look */
+    struct weft__stack thread_stack; /* where the thread itself began */
+    uintptr_t thread;   /* written by who started it */
+    void *alternate;    /* signal stack */
+
+    /* Written by the owner, read by the sentinel. */
+    WEFT__APART _Atomic(uint32_t) progress; /* steps begun */
+    struct weft__counters counters;
+
+    /* Exchanged by the owner and by thieves. */
+    WEFT__APART _Atomic(struct weft__coro *) next; /* to run next */
+    WEFT__APART struct weft__deque deque; /* fresh spawns */
+    WEFT__APART struct weft__ring ring;   /* woken, yielded */
+    WEFT__APART ck_stack_t pinned_inbox;  /* from other threads */
+};
+
+/** The worker of this OS thread, or NULL. Never kept over a suspension: it is
+ * read anew, by an instruction that no compiler caches. */
+extern _Thread_local struct weft__worker *weft__worker_of_thread
+    __attribute__((tls_model("initial-exec")));
+
+static inline struct weft__worker *weft__worker_self(void)
+{
+    struct weft__worker *self;
+#if defined(__x86_64__)
+    __asm__ volatile("movq weft__worker_of_thread@gottpoff(%%rip), %0\n\t"
+                     "movq %%fs:(%0), %0"
+                     : "=r"(self)
+                     :
+                     : "memory");
+#elif defined(__aarch64__)
+    uintptr_t offset;
+    __asm__ volatile("adrp %1, :gottprel:weft__worker_of_thread\n\t"
+                     "ldr %1, [%1, :gottprel_lo12:weft__worker_of_thread]\n\t"
+                     "mrs %0, tpidr_el0\n\t"
+                     "ldr %0, [%0, %1]"
+                     : "=&r"(self), "=&r"(offset)
+                     :
+                     : "memory");
+#endif
+    return self;
+}
+
+void weft__worker_set(struct weft__worker *);
+
+/** One writer, so no read-modify-write. */
+#define weft__count_n(worker, name, n)                                         \
+    weft__store_relaxed(&(worker)->counters.name,                              \
+                        weft__load_relaxed(&(worker)->counters.name) + (n))
+#define weft__count(worker, name) weft__count_n(worker, name, 1)
+
+/* Life: worker.c. */
+int weft__worker_open(struct weft__worker *, struct weft_runtime *,
+                      unsigned index);
+void weft__worker_close(struct weft__worker *);
+
+/** The thread's main function: dispatch until the runtime stops. */
+void weft__worker_main(void *worker);
+
+/* Queues: queue.c. All of them make a coroutine run some day. */
+
+/** A fresh coroutine, spawned by the one that runs. Owner. */
+void weft__queue_spawned(struct weft__worker *, struct weft__coro *);
+
+/** A coroutine that was woken. Any thread: goes to the current worker if that
+ * is of the same runtime. */
+void weft__queue_woken(struct weft__coro *);
+
+/** One of a batch that the worker polled: no hurry, in order. Owner. */
+void weft__queue_polled(struct weft__worker *, struct weft__coro *);
+
+/** Into a loop's inbox. Any thread. */
+void weft__queue_inject(struct weft__loop *, struct weft__coro *);
+
+/** The next coroutine from the worker's own queues, or NULL. Owner. */
+struct weft__coro *weft__queue_take(struct weft__worker *);
+
+/** One stolen from another worker, or NULL. */
+struct weft__coro *weft__queue_steal(struct weft__worker *thief);
+
+/** All that waits with one worker, also in its next slot: for the sentinel. */
+struct weft__coro *weft__queue_rescue(struct weft__worker *thief,
+                                      struct weft__worker *victim);
+
+/** Is there anything to take or steal? Pinned ones count for their owner.
+ * Without `singles`, what a sentinel looks after does not count. */
+bool weft__queue_any(struct weft__worker *, bool singles);
+
+/* Random numbers for who to rob: xorshift. Owner. */
+static inline uint64_t weft__worker_chance(struct weft__worker *worker)
+{
+    uint64_t x = worker->chance;
+    x ^= x << 13;
+    x ^= x >> 7;
+    x ^= x << 17;
+    return worker->chance = x;
+}
+
+#endif
