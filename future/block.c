@@ -1,0 +1,87 @@
+// SPDX-License-Identifier: MIT
+/* Foreign threads that wait: see block.h. */
+#include "future/block.h"
+
+#include <errno.h>
+#include <weft/time.h>
+
+#define SPINS 400 /* some microseconds: most answers of a busy runtime */
+
+static void fire(struct weft__waiter *waiter)
+{
+    struct weft__block *block =
+        weft__container_of(waiter, struct weft__block, waiter);
+    _Atomic(uint32_t) *word = &block->word;
+    /* The last touch of the block: the thread may be gone before the wake,
+     * which then finds nobody. Pairs with the loads in wait. */
+    if (weft__fetch_or(word, WEFT__BLOCK_FIRED) & WEFT__BLOCK_ASLEEP)
+        weft__os->futex_wake(word, 1);
+}
+
+int weft__block_open(struct weft__block *block, weft_future *future)
+{
+    block->waiter.fire = fire;
+    weft__store_relaxed(&block->word, 0);
+    return weft__future_add_waiter(future, &block->waiter, WEFT__AWAITED);
+}
+
+static bool fired(struct weft__block *block)
+{
+    /* Pairs with fire(). */
+    return weft__load_acquire(&block->word) & WEFT__BLOCK_FIRED;
+}
+
+bool weft__block_wait(struct weft__block *block, uint32_t signals,
+                      int64_t until)
+{
+    for (unsigned i = 0; i < SPINS; i++) {
+        if (fired(block))
+            return true;
+        weft__pause();
+    }
+    for (;;) {
+        uint32_t seen = weft__fetch_or(&block->word, WEFT__BLOCK_ASLEEP);
+        if (seen & WEFT__BLOCK_FIRED)
+            return true; /* pairs with fire() */
+        if (seen / WEFT__BLOCK_SIGNAL != signals)
+            return false;
+        long rc = weft__os->futex_wait(&block->word,
+                                       seen | WEFT__BLOCK_ASLEEP, until);
+        if (rc == -ETIMEDOUT)
+            return fired(block);
+    }
+}
+
+/* Out of time: off the list, unless it is about to fire. */
+static int give_up(struct weft__block *block, weft_future *future)
+{
+    if (weft__future_remove_waiter(future, &block->waiter))
+        return -WEFT_ETIMEOUT;
+    weft__block_wait(block, 0, INT64_MAX);
+    return 0;
+}
+
+/* 0: it is done. */
+static int wait_for(weft_future *future, weft_ns timeout)
+{
+    struct weft__block block;
+    if (weft__future_is_done(future))
+        return 0;
+    if (timeout <= 0)
+        return -WEFT_ETIMEOUT;
+    int64_t until = weft_after(timeout);
+    int rc = weft__block_open(&block, future);
+    if (rc <= 0)
+        return rc;
+    return weft__block_wait(&block, 0, until) ? 0 : give_up(&block, future);
+}
+
+int weft_wait_blocking(weft_future *future, weft_ns timeout, void **result)
+{
+    if (result != NULL)
+        *result = NULL;
+    if (weft__worker_self() != NULL)
+        return -WEFT_EDEADLK;
+    int rc = wait_for(future, timeout);
+    return rc < 0 ? rc : weft__future_take(future, result);
+}

@@ -1,0 +1,25 @@
+// SPDX-License-Identifier: MIT
+/*
+ * A foreign thread that waits for a future: a waiter with a futex.
+ * The word: bit 0 it has fired, bit 1 the thread sleeps, above that a count
+ * that a signal handler may bump to end the sleep.
+ */
+#ifndef WEFT_FUTURE_BLOCK_H
+#define WEFT_FUTURE_BLOCK_H
+
+#include "future/future.h"
+
+enum { WEFT__BLOCK_FIRED = 1, WEFT__BLOCK_ASLEEP = 2, WEFT__BLOCK_SIGNAL = 4 };
+
+struct weft__block {
+    struct weft__waiter waiter;
+    _Atomic(uint32_t) word;
+};
+
+/** Register. As weft__future_add_waiter(). */
+int weft__block_open(struct weft__block *, weft_future *);
+
+/** Sleep until it fires (true), `until`, or one signal more than `seen`. */
+bool weft__block_wait(struct weft__block *, uint32_t seen, int64_t until);
+
+#endif

@@ -1,0 +1,180 @@
+// SPDX-License-Identifier: MIT
+/* Callbacks: weft_call_soon(), _later(), _at(), and how they start and drop. */
+#include "future/callback.h"
+
+#include <weft/runtime.h>
+
+/* Cancelled, by name or by the end of the runtime: it does not run. */
+static void callback_entry(struct weft__coro *coro)
+{
+    weft_future *callback = weft__future_of(coro);
+    if (weft__runtime_cancels(coro) || !weft__future_start(callback))
+        weft__task_end(callback, weft_fail(-WEFT_ECANCELED));
+    else
+        weft__task_end(callback, callback->fn(callback->arg));
+}
+
+weft_future *weft__callback_new(struct weft__worker *worker, weft_fn *fn,
+                                void *arg)
+{
+    weft_future *callback = weft__task_new(worker, WEFT__CALLBACK, fn, arg);
+    if (callback != NULL)
+        callback->coro.entry = callback_entry;
+    return callback;
+}
+
+void weft__callback_due(struct weft__alarm *alarm, struct weft__worker *worker)
+{
+    struct weft__coro *coro =
+        weft__container_of(alarm, struct weft__coro, alarm);
+    (void)worker;
+    weft__strand_push(&alarm->loop->strand, coro);
+}
+
+void weft__callback_drop(weft_future *callback)
+{
+    struct weft__alarm *alarm = &callback->coro.alarm;
+    struct weft__worker *self = weft__worker_self();
+    if (alarm->loop == NULL || !weft__alarm_disarm(alarm))
+        return;
+    /* Not due any more: ours to end. Elsewhere its runtime could be gone
+     * before we have counted, so there its own strand does it. */
+    if (self != NULL && self->rt == callback->coro.rt)
+        weft__task_end(callback, weft_fail(-WEFT_ECANCELED));
+    else
+        weft__strand_push(&alarm->loop->strand, &callback->coro);
+}
+
+/* From a coroutine */
+
+static weft_future *new_counted(struct weft__worker *self, weft_fn *fn,
+                                void *arg)
+{
+    if (self == NULL || self->current == NULL)
+        return weft__future_failed(-WEFT_ENORUNTIME);
+    weft_future *callback = weft__callback_new(self, fn, arg);
+    if (callback == NULL)
+        return weft__future_failed(-ENOMEM);
+    weft__count(self, tasks_spawned);
+    return callback;
+}
+
+weft_future *weft_call_soon(weft_fn *fn, void *arg)
+{
+    struct weft__worker *self = weft__worker_self();
+    weft_future *callback = new_counted(self, fn, arg);
+    if (weft__load_relaxed(&callback->kind) == WEFT__STATIC)
+        return callback;
+    callback->name = "weft_call_soon";
+    weft__strand_push(&self->loop->strand, &callback->coro);
+    return callback;
+}
+
+weft_future *weft_call_at(weft_time moment, weft_fn *fn, void *arg)
+{
+    struct weft__worker *self = weft__worker_self();
+    weft_future *callback = new_counted(self, fn, arg);
+    if (weft__load_relaxed(&callback->kind) == WEFT__STATIC)
+        return callback;
+    callback->name = "weft_call_at";
+    callback->coro.alarm.fire = weft__callback_due;
+    weft__alarm_arm(&callback->coro.alarm, self->loop, moment);
+    return callback;
+}
+
+weft_future *weft_call_later(weft_ns delay, weft_fn *fn, void *arg)
+{
+    return weft_call_at(weft_after(delay), fn, arg);
+}
+
+/* From anywhere */
+
+/* Counted first, then looked at the phase: the close counts after it has set
+ * it, so either it waits for us or we see it. */
+static int enter(struct weft__loop *loop)
+{
+    struct weft_runtime *rt = loop->rt;
+    weft__fetch_add_sc(&loop->submitted, 1);
+    weft__fence(); /* pairs with weft__runtime_enter() */
+    if (weft__load_fenced(&rt->phase) == WEFT__OPEN)
+        return 0;
+    weft__runtime_ended(rt, NULL, loop->index);
+    return -WEFT_ESHUTDOWN;
+}
+
+int weft__callback_submit(weft_future *callback)
+{
+    struct weft_runtime *rt = callback->coro.rt;
+    struct weft__worker *self = weft__worker_self();
+    struct weft__loop *loop =
+        self && self->rt == rt ? self->loop : weft__runtime_loop(rt);
+    int rc = enter(loop);
+    if (rc == 0)
+        weft__strand_push(&loop->strand, &callback->coro);
+    return rc;
+}
+
+static int enter_limited(struct weft__loop *loop)
+{
+    int rc = enter(loop);
+    if (rc < 0)
+        return rc;
+    if (weft__fetch_add(&loop->waiting, 1) < loop->rt->options.submit_limit)
+        return 0;
+    weft__fetch_sub(&loop->waiting, 1);
+    weft__runtime_ended(loop->rt, NULL, loop->index);
+    return -WEFT_EBUSY;
+}
+
+/* A submission of a foreign thread, counted and within the limit. */
+static weft_future *submission(struct weft__loop *loop, enum weft__kind kind,
+                               weft_fn *fn, void *arg)
+{
+    int rc = enter_limited(loop);
+    if (rc < 0)
+        return weft__future_failed(rc);
+    weft_future *task =
+        weft__task_new_foreign(loop->rt, loop->index, kind, fn, arg);
+    if (task == NULL) {
+        weft__fetch_sub(&loop->waiting, 1);
+        weft__runtime_ended(loop->rt, NULL, loop->index);
+        return weft__future_failed(-ENOMEM);
+    }
+    task->coro.flags |= WEFT__CORO_SUBMITTED;
+    task->coro.alarm.loop = loop;
+    return task;
+}
+
+static bool runs_here(struct weft_runtime *rt)
+{
+    struct weft__worker *self = weft__worker_self();
+    return self != NULL && self->rt == rt && self->current != NULL;
+}
+
+weft_future *weft_call_soon_threadsafe(weft_runtime *rt, weft_fn *fn, void *arg)
+{
+    if (runs_here(rt))
+        return weft_call_soon(fn, arg);
+    struct weft__loop *loop = weft__runtime_loop(rt);
+    weft_future *callback = submission(loop, WEFT__CALLBACK, fn, arg);
+    if (weft__load_relaxed(&callback->kind) == WEFT__STATIC)
+        return callback;
+    callback->name = "weft_call_soon_threadsafe";
+    callback->coro.entry = callback_entry;
+    weft__strand_push(&loop->strand, &callback->coro);
+    return callback;
+}
+
+weft_future *weft_run_coroutine_threadsafe(weft_runtime *rt, weft_fn *fn,
+                                           void *arg)
+{
+    if (runs_here(rt))
+        return weft_spawn_named("weft_run_coroutine_threadsafe", fn, arg);
+    struct weft__loop *loop = weft__runtime_loop(rt);
+    weft_future *task = submission(loop, WEFT__TASK, fn, arg);
+    if (weft__load_relaxed(&task->kind) == WEFT__STATIC)
+        return task;
+    task->name = "weft_run_coroutine_threadsafe";
+    weft__queue_inject(loop, &task->coro);
+    return task;
+}
