@@ -1,0 +1,182 @@
+// SPDX-License-Identifier: MIT
+/*
+ * The thread pool: jobs are futures whose producer is a thread of a crew. The
+ * runtime's own pool is the crew that also serves files without io_uring.
+ *
+ * Who completes a job: the thread that ran it, or the canceller that took it
+ * out of the queue before it started; the crew's lock decides. A job's memory
+ * keeps that of its crew, so a late canceller finds the lock.
+ */
+#include "future/task.h"
+#include "sched/crew.h"
+
+#include <weft/exec.h>
+
+struct weft_executor {
+    struct weft__crew crew;
+    _Atomic(uint32_t) refs;  /* the handle, and each job's memory */
+    struct weft_runtime *rt; /* whose end closes the crew, if nobody has */
+};
+
+struct job {
+    weft_future future;
+    struct weft__job job;
+    struct weft__crew *crew;
+    weft_executor *executor; /* NULL: the runtime's own pool */
+    struct weft_runtime *rt; /* its memory is held */
+    unsigned loop;           /* where it is counted */
+};
+
+/* The job of this OS thread: jobs do not migrate. */
+static _Thread_local struct job *running;
+
+/* Life */
+
+static void executor_drop(weft_executor *executor)
+{
+    /* Orders what every holder did before the end. */
+    if (weft__fetch_sub(&executor->refs, 1) == 1)
+        weft__mem_free(executor);
+}
+
+static void job_free(weft_future *future)
+{
+    struct job *job = weft__container_of(future, struct job, future);
+    struct weft_runtime *rt = job->rt;
+    if (job->executor != NULL)
+        executor_drop(job->executor);
+    weft__mem_free(job);
+    weft__runtime_drop(rt);
+}
+
+/* The runtime is there until the job is counted as ended. */
+static void job_end(struct job *job, void *result)
+{
+    struct weft_runtime *rt = job->rt;
+    unsigned loop = job->loop;
+    weft__future_finish(&job->future, result);
+    weft__runtime_ended(rt, NULL, loop);
+}
+
+/* On a thread of the crew. */
+static void job_run(struct weft__job *queued)
+{
+    struct job *job = weft__container_of(queued, struct job, job);
+    weft__fetch_or(&job->future.state, WEFT__STARTED);
+    running = job;
+    void *result = job->future.fn(job->future.arg);
+    running = NULL;
+    job_end(job, result);
+}
+
+/* From any thread. */
+static void job_cancel(weft_future *future)
+{
+    struct job *job = weft__container_of(future, struct job, future);
+    if (weft__crew_remove(job->crew, &job->job))
+        job_end(job, weft_fail(-WEFT_ECANCELED));
+}
+
+static void job_drop(struct weft__job *queued)
+{
+    struct job *job = weft__container_of(queued, struct job, job);
+    job_end(job, weft_fail(-WEFT_ECANCELED));
+}
+
+static const struct weft__producer job_producer = {job_cancel, job_free};
+
+static struct job *job_new(struct weft__worker *self, weft_executor *executor,
+                           weft_fn *fn, void *arg)
+{
+    struct job *job = weft__mem_alloc(1, sizeof(*job));
+    if (job == NULL)
+        return NULL;
+    weft__future_init(&job->future, WEFT__JOB, fn, arg);
+    job->future.context = weft__future_of(self->current)->context;
+    job->future.producer = &job_producer;
+    job->job.run = job_run;
+    job->crew = executor ? &executor->crew : &self->rt->crew;
+    job->executor = executor;
+    job->rt = self->rt;
+    job->loop = self->index;
+    weft__fetch_add(&self->rt->refs, 1);
+    if (executor != NULL)
+        weft__fetch_add(&executor->refs, 1);
+    return job;
+}
+
+/* The public face */
+
+weft_future *weft_run_in_executor(weft_executor *executor, weft_fn *fn,
+                                  void *arg)
+{
+    struct weft__worker *self = weft__worker_self();
+    if (self == NULL || self->current == NULL)
+        return weft__future_failed(-WEFT_ENORUNTIME);
+    struct job *job = job_new(self, executor, fn, arg);
+    if (job == NULL)
+        return weft__future_failed(-ENOMEM);
+    weft__fetch_add_sc(&self->loop->submitted, 1);
+    int rc = weft__crew_push(job->crew, &job->job);
+    if (rc < 0) {
+        weft__runtime_ended(self->rt, NULL, self->index);
+        job_free(&job->future);
+        return weft__future_failed(rc);
+    }
+    return &job->future;
+}
+
+int weft_to_thread(weft_fn *fn, void *arg, void **result)
+{
+    return weft_await(weft_run_in_executor(NULL, fn, arg), result);
+}
+
+bool weft_job_cancelled(void)
+{
+    return running != NULL &&
+           weft__load_relaxed(&running->future.state) & WEFT__CANCEL;
+}
+
+int weft_thread_pool_new(unsigned max_threads, weft_executor **out)
+{
+    struct weft__worker *self = weft__worker_self();
+    if (self == NULL)
+        return -WEFT_ENORUNTIME;
+    if (max_threads == 0)
+        return -EINVAL;
+    weft_executor *executor = weft__mem_alloc(1, sizeof(*executor));
+    if (executor == NULL)
+        return -ENOMEM;
+    executor->rt = self->rt;
+    weft__store_relaxed(&executor->refs, 1);
+    weft__crew_init(&executor->crew, &self->rt->census, "weft-p", max_threads);
+    weft__runtime_add_crew(self->rt, &executor->crew);
+    *out = executor;
+    return 0;
+}
+
+/* Waiting for a pool's threads blocks, so a thread of the runtime's own pool
+ * does it. */
+static void *close_crew(void *crew)
+{
+    weft__crew_close(crew);
+    return NULL;
+}
+
+int weft_executor_shutdown(weft_executor *executor)
+{
+    if (executor == NULL)
+        return 0;
+    if (weft__task_current() == NULL)
+        return -WEFT_ENORUNTIME;
+    if (weft_cancelled())
+        weft__crew_empty(&executor->crew, job_drop);
+    weft_future *closing =
+        weft_run_in_executor(NULL, close_crew, &executor->crew);
+    int rc = weft__task_join(closing, NULL);
+    if (rc < 0)
+        return rc;
+    weft__runtime_remove_crew(executor->rt, &executor->crew);
+    executor_drop(executor);
+    return 0;
+}

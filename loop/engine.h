@@ -1,0 +1,72 @@
+// SPDX-License-Identifier: MIT
+/*
+ * The engine of one loop: an epoll instance, the eventfd that ends its sleep,
+ * perhaps an io_uring for files, and the memory of what is registered.
+ *
+ * Registration is edge-triggered and lasts as long as the descriptor. Events
+ * carry the address of a source, and sources are type-stable until the loop is
+ * closed: an event that comes too late finds a source, perhaps of somebody
+ * else, who is told to try once more and finds nothing to do.
+ */
+#ifndef WEFT_LOOP_ENGINE_H
+#define WEFT_LOOP_ENGINE_H
+
+#include "sched/runtime.h"
+
+#include <liburing.h>
+
+/* What an event names. */
+struct weft__source {
+    void (*ready)(struct weft__source *, uint32_t events);
+    struct weft__loop *loop;   /* where it is registered; fixed while open */
+    struct weft__source *next; /* in a free list; under the engine's lock */
+    int fd;                    /* -1 while free */
+};
+
+#define WEFT__SOURCE_SIZE 128
+
+struct weft__source_slab;
+
+struct weft__engine {
+    int epfd;
+    enum weft_engine kind;      /* fixed after open */
+    struct weft__source bell;   /* the eventfd that ends the owner's sleep */
+    _Atomic(uint32_t) sleep;    /* driver.c */
+    _Atomic(uint32_t) watched;  /* sources registered */
+    struct weft__lock lock;     /* of all below */
+    struct weft__source *free;
+    struct weft__source_slab *slabs;
+    struct weft__source ring_source;
+    struct io_uring ring;
+    _Atomic(uint32_t) in_flight; /* operations whose completion is to come */
+    bool unsubmitted;            /* entries the kernel has not taken yet */
+};
+
+static inline struct weft__engine *weft__engine_of(struct weft__loop *loop)
+{
+    return loop->engine;
+}
+
+/** A source of WEFT__SOURCE_SIZE bytes, whose fd is -1; NULL without memory.
+ * Recycled as it was left. Any worker. */
+struct weft__source *weft__source_take(struct weft__loop *);
+
+/** Watch `fd` for reading, writing and hang-up. 0 or a negative code; then it
+ * is as before. */
+int weft__source_open(struct weft__source *, int fd);
+
+/** Close the descriptor, if there is one, and give the source back. */
+void weft__source_close(struct weft__source *);
+
+/** Close every descriptor left open, free all memory. */
+void weft__source_close_all(struct weft__engine *);
+
+/* io_uring: uring.c */
+
+/** Open the loop's ring; 0 or a negative code. */
+int weft__uring_open(struct weft__loop *);
+
+/** Queue the completions there are. Any worker. */
+void weft__uring_reap(struct weft__loop *);
+
+#endif
