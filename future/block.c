@@ -45,8 +45,8 @@ bool weft__block_wait(struct weft__block *block, uint32_t signals,
             return true; /* pairs with fire() */
         if (seen / WEFT__BLOCK_SIGNAL != signals)
             return false;
-        long rc = weft__os->futex_wait(&block->word,
-                                       seen | WEFT__BLOCK_ASLEEP, until);
+        long rc = weft__os->futex_wait(&block->word, seen | WEFT__BLOCK_ASLEEP,
+                                       until);
         if (rc == -ETIMEDOUT)
             return fired(block);
     }

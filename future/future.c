@@ -177,8 +177,7 @@ int weft__future_add_waiter(weft_future *future, struct weft__waiter *waiter,
         }
         waiter->next = waiters_of(seen);
         /* Publishes the waiter: pairs with publish(). */
-        if (weft__cas(&future->state, &seen,
-                      with_waiters(seen, waiter) | mark))
+        if (weft__cas(&future->state, &seen, with_waiters(seen, waiter) | mark))
             return 1;
     }
 }
@@ -188,8 +187,7 @@ bool weft__future_remove_waiter(weft_future *future,
 {
     if (!lock(future))
         return false;
-    struct weft__waiter *first =
-        waiters_of(weft__load_relaxed(&future->state));
+    struct weft__waiter *first = waiters_of(weft__load_relaxed(&future->state));
     struct weft__waiter **link = &first;
     while (*link != NULL && *link != waiter)
         link = &(*link)->next;
@@ -272,8 +270,8 @@ int weft__future_take(weft_future *future, void **result)
 weft_future *weft__future_failed(int code)
 {
     static weft_future failed[] = {
-        FAILED(ENOMEM),         FAILED(EINVAL),         FAILED(EAGAIN),
-        FAILED(WEFT_ESHUTDOWN), FAILED(WEFT_EBUSY),     FAILED(WEFT_ENORUNTIME),
+        FAILED(ENOMEM),         FAILED(EINVAL),     FAILED(EAGAIN),
+        FAILED(WEFT_ESHUTDOWN), FAILED(WEFT_EBUSY), FAILED(WEFT_ENORUNTIME),
         FAILED(WEFT_ECANCELED),
     };
     for (size_t i = 0; i < weft__count_of(failed); i++)
@@ -320,8 +318,7 @@ enum weft_future_state weft_future_state(const weft_future *future)
     int code = weft_code(future->result);
     if (code == 0)
         return WEFT_FUTURE_DONE;
-    return code == -WEFT_ECANCELED ? WEFT_FUTURE_CANCELLED
-                                   : WEFT_FUTURE_FAILED;
+    return code == -WEFT_ECANCELED ? WEFT_FUTURE_CANCELLED : WEFT_FUTURE_FAILED;
 }
 
 int weft_future_result(const weft_future *future, void **result)
@@ -387,8 +384,7 @@ int weft_future_remove_done_callback(weft_future *future, weft_fn *fn,
 {
     if (!lock(future))
         return 0;
-    struct weft__waiter *first =
-        waiters_of(weft__load_relaxed(&future->state));
+    struct weft__waiter *first = waiters_of(weft__load_relaxed(&future->state));
     struct weft__waiter **link = &first;
     while (*link != NULL && !is_callback(*link, fn, arg))
         link = &(*link)->next;

@@ -25,8 +25,8 @@
 
 enum {
     WEFT__DONE = 1,
-    WEFT__CANCEL = 2,   /* requested */
-    WEFT__GONE = 4,     /* nobody holds a reference */
+    WEFT__CANCEL = 2, /* requested */
+    WEFT__GONE = 4,   /* nobody holds a reference */
     WEFT__LOCK = 8,
     WEFT__STARTED = 16, /* a callback or job runs, or has run */
     WEFT__AWAITED = 32, /* one who will drop a reference is registered */
@@ -69,13 +69,13 @@ struct weft_future {
     weft_fn *fn;            /* fixed from here on */
     void *arg;
     const char *name;
-    struct weft__waiter waiter;      /* a done-callback's own registration */
+    struct weft__waiter waiter; /* a done-callback's own registration */
     const struct weft__producer *producer; /* of a job */
     /* Read and written by the running task only. */
-    struct weft_scope *scope;        /* innermost; NULL: the root scope */
-    struct weft__account *account;   /* children not yet awaited */
-    struct weft__context *context;   /* copied at spawn */
-    struct weft__error *error;       /* the last one */
+    struct weft_scope *scope;      /* innermost; NULL: the root scope */
+    struct weft__account *account; /* children not yet awaited */
+    struct weft__context *context; /* copied at spawn */
+    struct weft__error *error;     /* the last one */
 };
 
 _Static_assert(sizeof(struct weft_future) <= WEFT__TASK_SIZE,

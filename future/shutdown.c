@@ -43,8 +43,7 @@ void weft__shutdown_name(void *arg)
     weft__pool_each(naming.rt->pool, name_one, &naming);
     uint64_t alive = weft__runtime_alive(naming.rt);
     if (alive > naming.named)
-        weft__report("and %llu more",
-                     (unsigned long long)alive - naming.named);
+        weft__report("and %llu more", (unsigned long long)alive - naming.named);
 }
 
 /* Steps 1 to 5; one thread at a time, the others get its outcome. */

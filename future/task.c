@@ -96,8 +96,8 @@ static int read_options(weft_spawn_options *to, const weft_spawn_options *from)
     if (from->size == 0 || from->size > sizeof(*to))
         return -EINVAL;
     memcpy(to, from, from->size);
-    int class = weft__stack_class(to->stack_size);
-    return class < 0 ? -EINVAL : class;
+    int kind = weft__stack_class(to->stack_size);
+    return kind < 0 ? -EINVAL : kind;
 }
 
 weft_future *weft_spawn_with(const weft_spawn_options *options, weft_fn *fn,
@@ -105,16 +105,16 @@ weft_future *weft_spawn_with(const weft_spawn_options *options, weft_fn *fn,
 {
     struct weft__worker *self = weft__worker_self();
     weft_spawn_options how;
-    int class = read_options(&how, options);
+    int kind = read_options(&how, options);
     if (self == NULL || self->current == NULL)
         return weft__future_failed(-WEFT_ENORUNTIME);
-    if (class < 0)
-        return weft__future_failed(class);
+    if (kind < 0)
+        return weft__future_failed(kind);
     weft_future *task = weft__task_new(self, WEFT__TASK, fn, arg);
     if (task == NULL)
         return weft__future_failed(-ENOMEM);
     task->name = how.name;
-    task->coro.stack_class = (uint8_t) class;
+    task->coro.stack_class = (uint8_t)kind;
     task->coro.flags |= how.keep ? WEFT__CORO_KEEP : 0;
     if (how.pinned) {
         task->coro.pins = 1;

@@ -52,8 +52,8 @@ static int open_poll(struct weft__loop *loop)
     fd = weft__os->event_open();
     if (fd < 0)
         return (int)fd;
-    engine->bell = (struct weft__source){
-        .ready = on_bell, .loop = loop, .fd = (int)fd};
+    engine->bell =
+        (struct weft__source){.ready = on_bell, .loop = loop, .fd = (int)fd};
     return (int)weft__os->poll_ctl(engine->epfd, EPOLL_CTL_ADD, (int)fd,
                                    &event);
 }
@@ -124,7 +124,8 @@ static unsigned dispatch(struct weft__loop *loop, struct weft__worker *worker,
     return (unsigned)n;
 }
 
-static unsigned driver_poll(struct weft__loop *loop, struct weft__worker *worker)
+static unsigned driver_poll(struct weft__loop *loop,
+                            struct weft__worker *worker)
 {
     return dispatch(loop, worker, 0);
 }

@@ -29,11 +29,11 @@ struct weft__source_slab;
 
 struct weft__engine {
     int epfd;
-    enum weft_engine kind;      /* fixed after open */
-    struct weft__source bell;   /* the eventfd that ends the owner's sleep */
-    _Atomic(uint32_t) sleep;    /* driver.c */
-    _Atomic(uint32_t) watched;  /* sources registered */
-    struct weft__lock lock;     /* of all below */
+    enum weft_engine kind;     /* fixed after open */
+    struct weft__source bell;  /* the eventfd that ends the owner's sleep */
+    _Atomic(uint32_t) sleep;   /* driver.c */
+    _Atomic(uint32_t) watched; /* sources registered */
+    struct weft__lock lock;    /* of all below */
     struct weft__source *free;
     struct weft__source_slab *slabs;
     struct weft__source ring_source;

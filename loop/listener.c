@@ -94,8 +94,8 @@ static int bound_socket(const struct weft__address *at, int sharing)
     long fd = weft__os->socket(at->any.sa_family, SOCK_STREAM, 0);
     if (fd < 0)
         return (int)fd;
-    long rc = weft__os->setsockopt((int)fd, SOL_SOCKET, sharing, &on,
-                                   sizeof(on));
+    long rc =
+        weft__os->setsockopt((int)fd, SOL_SOCKET, sharing, &on, sizeof(on));
     if (rc == 0)
         rc = weft__os->bind((int)fd, &at->any, at->size);
     if (rc < 0)
@@ -205,8 +205,7 @@ static int take(struct queue *queue, weft_tcp **out)
     if (fd == -EAGAIN)
         return -EAGAIN;
     weft__store_release(&queue->hot, true); /* there may be more */
-    return fd < 0 ? (int)fd
-                  : weft__tcp_open(queue->source.loop, (int)fd, out);
+    return fd < 0 ? (int)fd : weft__tcp_open(queue->source.loop, (int)fd, out);
 }
 
 /* One connection of any queue, the own loop's first. */

@@ -170,8 +170,8 @@ static long try_read(weft_tcp *tcp, void *buffer, size_t size)
         }
         if (got == -EINTR)
             continue;
-        tcp->drained = got > 0 && (size_t)got < size &&
-                       !weft__load_relaxed(&tcp->hangup);
+        tcp->drained =
+            got > 0 && (size_t)got < size && !weft__load_relaxed(&tcp->hangup);
         return got;
     }
 }

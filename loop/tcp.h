@@ -14,9 +14,9 @@
 
 struct weft_tcp {
     struct weft__source source;
-    _Atomic(uint32_t) use;   /* bit 0: closed; above: calls under way */
-    _Atomic(bool) hangup;    /* the peer has ended; set by events, for good */
-    bool drained;            /* a short read: nothing there until an edge comes.
+    _Atomic(uint32_t) use; /* bit 0: closed; above: calls under way */
+    _Atomic(bool) hangup;  /* the peer has ended; set by events, for good */
+    bool drained;          /* a short read: nothing there until an edge comes.
                                 The reading task's */
     weft__readiness readable;
     weft__readiness writable;

@@ -19,8 +19,8 @@ struct weft__array *weft__array_new(size_t capacity,
     if (capacity > CAPACITY_MAX)
         return NULL;
     struct weft__array *array;
-    array = weft__mem_alloc(1, sizeof(*array) +
-                                   capacity * sizeof(array->slots[0]));
+    array =
+        weft__mem_alloc(1, sizeof(*array) + capacity * sizeof(array->slots[0]));
     if (array == NULL)
         return NULL;
     array->mask = capacity - 1;

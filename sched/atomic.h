@@ -29,7 +29,8 @@
 
 /* Read-modify-writes. Plain names order both ways; sc ones join the total
  * order that the parking protocol needs. */
-#define weft__xchg(p, v) atomic_exchange_explicit((p), (v), memory_order_acq_rel)
+#define weft__xchg(p, v)                                                       \
+    atomic_exchange_explicit((p), (v), memory_order_acq_rel)
 #define weft__xchg_sc(p, v)                                                    \
     atomic_exchange_explicit((p), (v), memory_order_seq_cst)
 #define weft__fetch_or(p, v)                                                   \
@@ -72,7 +73,8 @@
 #else
 #if defined(__x86_64__)
 /* What gcc makes of it; clang 14 makes an mfence, eight times as slow. */
-#define weft__fence() __asm__ volatile("lock; orl $0, -4(%%rsp)" ::: "memory", "cc")
+#define weft__fence()                                                          \
+    __asm__ volatile("lock; orl $0, -4(%%rsp)" ::: "memory", "cc")
 #else
 #define weft__fence() atomic_thread_fence(memory_order_seq_cst)
 #endif

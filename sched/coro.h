@@ -22,9 +22,8 @@
 
 #include "sched/atomic.h"
 #include "sched/base.h"
+#include "sched/inbox.h"
 #include "sched/timers.h"
-
-#include <ck_stack.h>
 
 /* Wakes. */
 enum {
@@ -35,10 +34,10 @@ enum {
 
 /* Flags. */
 enum {
-    WEFT__CORO_KEEP = 1,     /* not cancelled by the first phase of a close */
-    WEFT__CORO_FRESH = 2,    /* has not started: has no stack */
-    WEFT__CORO_INJECTED = 4, /* came through an inbox; for the counters */
-    WEFT__CORO_STOLEN = 8,   /* was stolen; for the counters */
+    WEFT__CORO_KEEP = 1,       /* not cancelled by the first phase of a close */
+    WEFT__CORO_FRESH = 2,      /* has not started: has no stack */
+    WEFT__CORO_INJECTED = 4,   /* came through an inbox; for the counters */
+    WEFT__CORO_STOLEN = 8,     /* was stolen; for the counters */
     WEFT__CORO_SUBMITTED = 16, /* counts in its loop's ->waiting */
 };
 
@@ -54,15 +53,18 @@ struct weft__coro {
     uint8_t pins;        /* weft_pin() less weft_unpin() */
     void *sp;            /* valid while it is suspended */
     struct weft__stack *stack;
-    struct ck_stack_entry link; /* in an inbox, pinned queue or free list */
+    struct weft__link link; /* in an inbox, pinned queue or free list */
     void (*entry)(struct weft__coro *); /* runs it, once, from end to end */
     struct weft_runtime *rt;
-    struct weft__worker *home;       /* not NULL: runs on this worker only */
-    struct weft__strand_step *step;  /* first step of a callback; strand.h */
-    struct weft__alarm alarm;        /* sleep, or a callback's moment */
+    struct weft__worker *home;      /* not NULL: runs on this worker only */
+    struct weft__strand_step *step; /* first step of a callback; strand.h */
+    struct weft__alarm alarm;       /* sleep, or a callback's moment */
 };
 
-CK_STACK_CONTAINER(struct weft__coro, link, weft__coro_of_link)
+static inline struct weft__coro *weft__coro_of_link(struct weft__link *link)
+{
+    return weft__container_of(link, struct weft__coro, link);
+}
 
 /**
  * Go to sleep for the wakes in `mask`, after the stack was left.

@@ -38,8 +38,7 @@ void weft__thread_closed(struct weft__census *census)
 void weft__crew_init(struct weft__crew *crew, struct weft__census *census,
                      const char *name, unsigned limit)
 {
-    *crew = (struct weft__crew){
-        .census = census, .name = name, .limit = limit};
+    *crew = (struct weft__crew){.census = census, .name = name, .limit = limit};
 }
 
 static struct weft__job *take(struct weft__crew *crew)
@@ -61,8 +60,8 @@ static bool wait_for_work(struct weft__crew *crew)
     uint32_t heard = weft__load_relaxed(&crew->bell);
     crew->idle++;
     weft__unlock(&crew->lock);
-    long rc = weft__os->futex_wait(&crew->bell, heard,
-                                   weft__os->now() + IDLE_NS);
+    long rc =
+        weft__os->futex_wait(&crew->bell, heard, weft__os->now() + IDLE_NS);
     weft__lock(&crew->lock);
     crew->idle--;
     return crew->head != NULL || rc != -ETIMEDOUT;

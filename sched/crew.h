@@ -11,7 +11,7 @@
 #include "sched/lock.h"
 
 struct weft__job {
-    struct weft__job *next;         /* the crew's, from push to run() */
+    struct weft__job *next;          /* the crew's, from push to run() */
     void (*run)(struct weft__job *); /* on a thread of the crew, once */
 };
 
@@ -27,8 +27,8 @@ struct weft__crew {
     const char *name;
     struct weft__census *census;
     struct weft__crew *next; /* of the runtime's; under its ->crews_lock */
-    _Atomic(uint32_t) bell; /* futex: bumped for new work and for the end */
-    _Atomic(uint32_t) gone; /* futex: bumped when a thread ends */
+    _Atomic(uint32_t) bell;  /* futex: bumped for new work and for the end */
+    _Atomic(uint32_t) gone;  /* futex: bumped when a thread ends */
 };
 
 /* The threads of one runtime, of all kinds. */

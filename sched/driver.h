@@ -16,12 +16,12 @@ struct weft__worker;
 
 /* What weft_run() shares with the signal handler. */
 struct weft__signals {
-    _Atomic(uint32_t) *word; /* futex of who waits; the handler adds 2 */
+    _Atomic(uint32_t) *word;        /* futex of who waits; the handler adds 2 */
     _Atomic(uint32_t) interrupts;   /* counted by the handler */
     _Atomic(uint32_t) terminations; /* counted by the handler */
     void (*dump)(void *);           /* before a second SIGINT exits */
     void *dump_arg;
-    bool taken[2];                  /* ours to give back */
+    bool taken[2]; /* ours to give back */
     struct sigaction before[2];
 };
 

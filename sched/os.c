@@ -150,9 +150,9 @@ static long os_futex_wait(const void *word, uint32_t seen, int64_t until)
 {
     struct timespec at = {.tv_sec = until / 1000000000,
                           .tv_nsec = until % 1000000000};
-    return OR_ERRNO(syscall(
-        SYS_futex, word, FUTEX_WAIT_BITSET | FUTEX_PRIVATE_FLAG, seen,
-        until == INT64_MAX ? NULL : &at, NULL, FUTEX_BITSET_MATCH_ANY));
+    return OR_ERRNO(
+        syscall(SYS_futex, word, FUTEX_WAIT_BITSET | FUTEX_PRIVATE_FLAG, seen,
+                until == INT64_MAX ? NULL : &at, NULL, FUTEX_BITSET_MATCH_ANY));
 }
 
 static long os_futex_wake(const void *word, int count)

@@ -76,11 +76,11 @@ struct weft__os {
     WEFT__OS_CALLS(X)
 #undef X
     /* These cannot fail. */
-    void (*free)(void *memory);             /* what alloc gave; NULL is fine */
-    void (*unmap)(void *at, size_t size);   /* what map gave */
+    void (*free)(void *memory);           /* what alloc gave; NULL is fine */
+    void (*unmap)(void *at, size_t size); /* what map gave */
     void (*ring_close)(struct io_uring *ring);
-    int64_t (*now)(void);                   /* CLOCK_MONOTONIC, ns */
-    uint64_t (*random)(void);               /* a seed; not for secrets */
+    int64_t (*now)(void);     /* CLOCK_MONOTONIC, ns */
+    uint64_t (*random)(void); /* a seed; not for secrets */
 };
 
 /** The table in force. Written by tests only, while no runtime exists. */

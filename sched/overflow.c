@@ -12,8 +12,8 @@
 #define ALTERNATE_SIZE ((size_t)64 << 10)
 
 static struct weft__lock lock;
-static unsigned users;                /* under the lock */
-static struct sigaction before;       /* written while there is no user */
+static unsigned users;          /* under the lock */
+static struct sigaction before; /* written while there is no user */
 
 static struct weft__stack *stack_hit(struct weft__worker *worker,
                                      const void *at)
@@ -36,8 +36,8 @@ static void tell(struct weft__worker *worker, struct weft__stack *stack,
                  "stack %p-%p (%zu KiB); spawn it with a larger .stack_size, "
                  "such as %zu KiB",
                  name, at, (void *)stack->low, stack->top,
-                 weft__stack_size(stack->class) >> 10,
-                 weft__stack_size(stack->class) >> 8);
+                 weft__stack_size(stack->kind) >> 10,
+                 weft__stack_size(stack->kind) >> 8);
 }
 
 /* As if this handler were not there. */

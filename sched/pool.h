@@ -34,8 +34,8 @@ struct weft__pool {
     struct weft__lock lock;
     struct weft__pool_slab *slabs; /* grows at the head; never shrinks */
     unsigned shards;
-    bool closed;       /* the runtime is gone; under the lock */
-    size_t out;        /* descriptors not back; meaningful once closed */
+    bool closed; /* the runtime is gone; under the lock */
+    size_t out;  /* descriptors not back; meaningful once closed */
     struct weft__pool_shard shard[];
 };
 
@@ -77,7 +77,7 @@ weft__pool_alloc(struct weft__pool *pool, unsigned shard,
     struct weft__coro *coro = cache->free;
     if (weft__unlikely(coro == NULL))
         return weft__pool_refill(pool, shard, cache);
-    struct ck_stack_entry *next = coro->link.next;
+    struct weft__link *next = coro->link.next;
     cache->free = next ? weft__coro_of_link(next) : NULL;
     cache->count--;
     return coro;

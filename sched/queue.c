@@ -15,8 +15,8 @@
  */
 #include "sched/runtime.h"
 
-#define STREAK 3    /* from the next slot before the others get a turn */
-#define FAIR 61     /* steps between two looks at what usually comes last */
+#define STREAK 3 /* from the next slot before the others get a turn */
+#define FAIR 61  /* steps between two looks at what usually comes last */
 #define STEAL_MAX 16
 
 /* Putting */
@@ -34,8 +34,7 @@ static void put_pinned(struct weft__worker *home, struct weft__coro *coro)
 static void push_inbox(struct weft__loop *loop, struct weft__coro *coro)
 {
     coro->flags |= WEFT__CORO_INJECTED;
-    /* Publishes the coroutine; pairs with the exchange that empties it. */
-    ck_stack_push_upmc(&loop->inbox, &coro->link);
+    weft__inbox_push(&loop->inbox, &coro->link);
 }
 
 static void put_ring(struct weft__worker *worker, struct weft__coro *coro)
@@ -56,8 +55,7 @@ void weft__queue_inject(struct weft__loop *loop, struct weft__coro *coro)
 /* To a coroutine's own worker, from any thread. */
 static void send_home(struct weft__worker *home, struct weft__coro *coro)
 {
-    /* Pairs with the exchange in take_pinned(). */
-    ck_stack_push_upmc(&home->pinned_inbox, &coro->link);
+    weft__inbox_push(&home->pinned_inbox, &coro->link);
     weft__idle_wake(home);
 }
 
@@ -120,20 +118,10 @@ void weft__queue_woken(struct weft__coro *coro)
 static struct weft__coro *take_inbox(struct weft__worker *worker,
                                      struct weft__loop *loop, uint8_t mark)
 {
-    if (CK_STACK_ISEMPTY(&loop->inbox))
-        return NULL;
-    /* Pairs with push_inbox(). */
-    struct ck_stack_entry *newest = ck_stack_batch_pop_upmc(&loop->inbox);
-    struct ck_stack_entry *oldest = NULL;
-    while (newest != NULL) {
-        struct ck_stack_entry *next = newest->next;
-        newest->next = oldest;
-        oldest = newest;
-        newest = next;
-    }
+    struct weft__link *oldest = weft__inbox_take(&loop->inbox);
     if (oldest == NULL)
         return NULL;
-    struct ck_stack_entry *rest = oldest->next;
+    struct weft__link *rest = oldest->next;
     while (rest != NULL) {
         struct weft__coro *coro = weft__coro_of_link(rest);
         rest = rest->next;
@@ -147,21 +135,16 @@ static struct weft__coro *take_inbox(struct weft__worker *worker,
 
 static struct weft__coro *take_pinned(struct weft__worker *worker)
 {
-    if (!CK_STACK_ISEMPTY(&worker->pinned_inbox)) {
-        /* Pairs with send_home(). Newest first: the order of what other
-         * threads woke in the same moment means nothing. */
-        struct ck_stack_entry *entry =
-            ck_stack_batch_pop_upmc(&worker->pinned_inbox);
-        while (entry != NULL) {
-            struct weft__coro *coro = weft__coro_of_link(entry);
-            entry = entry->next;
-            put_pinned(worker, coro);
-        }
+    struct weft__link *link = weft__inbox_take(&worker->pinned_inbox);
+    while (link != NULL) {
+        struct weft__coro *woken = weft__coro_of_link(link);
+        link = link->next;
+        put_pinned(worker, woken);
     }
     struct weft__coro *coro = worker->pinned_head;
     if (coro == NULL)
         return NULL;
-    struct ck_stack_entry *next = coro->link.next;
+    struct weft__link *next = coro->link.next;
     worker->pinned_head = next ? weft__coro_of_link(next) : NULL;
     return coro;
 }
@@ -310,14 +293,14 @@ static bool has_work(struct weft__worker *worker, size_t least)
 {
     return weft__deque_size(&worker->deque) >= least ||
            weft__ring_size(&worker->ring) >= least ||
-           !CK_STACK_ISEMPTY(&worker->loop->inbox) ||
+           !weft__inbox_is_empty(&worker->loop->inbox) ||
            (least == 1 && weft__load_relaxed(&worker->next) != NULL);
 }
 
 bool weft__queue_any(struct weft__worker *self, bool singles)
 {
     struct weft_runtime *rt = self->rt;
-    if (self->pinned_head != NULL || !CK_STACK_ISEMPTY(&self->pinned_inbox))
+    if (self->pinned_head != NULL || !weft__inbox_is_empty(&self->pinned_inbox))
         return true;
     for (unsigned i = 0; i < rt->workers; i++) {
         struct weft__worker *worker = &rt->worker[i];

@@ -68,7 +68,6 @@ static void loop_init(struct weft_runtime *rt, unsigned index)
     loop->rt = rt;
     loop->index = index;
     loop->owner = &rt->worker[index];
-    ck_stack_init(&loop->inbox);
     weft__wheel_init(&loop->timers.wheel, weft__os->now());
     weft__store_relaxed(&loop->timers.next, INT64_MAX);
     weft__strand_init(&loop->strand, rt);

@@ -33,23 +33,23 @@ struct weft_runtime {
     _Atomic(uint32_t) refs;  /* of the memory: one of all users together, one
                                 of each worker thread and done-callback */
     _Atomic(uint32_t) phase; /* enum weft__phase; only ever goes up */
-    const struct weft__driver *driver;      /* fixed */
-    const struct weft__hooks *hooks;        /* fixed */
-    unsigned workers;                       /* fixed, as the arrays are */
+    const struct weft__driver *driver; /* fixed */
+    const struct weft__hooks *hooks;   /* fixed */
+    unsigned workers;                  /* fixed, as the arrays are */
     struct weft__worker *worker;
     struct weft__loop *loop;
     struct weft__pool *pool;
-    weft_options options;                   /* fixed; defaults filled in */
+    weft_options options; /* fixed; defaults filled in */
     struct weft__depot stacks;
-    struct weft__census census;             /* its OS threads */
-    struct weft__crew crew;                 /* those for what blocks */
+    struct weft__census census; /* its OS threads */
+    struct weft__crew crew;     /* those for what blocks */
     struct weft__lock crews_lock;
-    struct weft__crew *crews;               /* others; under ->crews_lock */
-    enum weft_engine engine;                /* in use; fixed */
-    struct weft__lock closing;              /* one thread closes */
-    bool ended;                             /* under ->closing */
-    int outcome;                            /* of the end; under ->closing */
-    _Atomic(uint32_t) drained;              /* futex: nothing is alive */
+    struct weft__crew *crews;  /* others; under ->crews_lock */
+    enum weft_engine engine;   /* in use; fixed */
+    struct weft__lock closing; /* one thread closes */
+    bool ended;                /* under ->closing */
+    int outcome;               /* of the end; under ->closing */
+    _Atomic(uint32_t) drained; /* futex: nothing is alive */
     struct weft__idle idle;
 };
 
@@ -70,8 +70,7 @@ bool weft__runtime_wait_drained(weft_runtime *, int64_t until);
 uint64_t weft__runtime_alive(weft_runtime *);
 
 /** A task or callback has ended on this worker (NULL: on a foreign thread). */
-void weft__runtime_ended(weft_runtime *, struct weft__worker *,
-                         unsigned loop);
+void weft__runtime_ended(weft_runtime *, struct weft__worker *, unsigned loop);
 
 /** Somebody may have ended unseen: a worker about to sleep, while it closes. */
 void weft__runtime_check_drained(weft_runtime *);

@@ -16,13 +16,12 @@
 
 #define COLOURS 16 /* 128 bytes each: a small task still touches one page */
 
-struct class
-{
+struct kind {
     size_t usable;
     size_t slots; /* a slab */
 };
 
-static const struct class classes[WEFT__STACK_CLASSES] = {
+static const struct kind classes[WEFT__STACK_CLASSES] = {
     [WEFT__STACK_DEFAULT] = {(size_t)192 << 10, 64},
     [WEFT__STACK_LARGE] = {(size_t)1 << 20, 8},
     [WEFT__STACK_HUGE] = {(size_t)8 << 20, 2},
@@ -33,24 +32,24 @@ struct weft__slab {
     char *at;
     size_t size;
     size_t used; /* slots handed out so far, from the lowest; under the lock */
-    unsigned class;
+    unsigned kind;
 };
 
-static size_t slot_size(unsigned class)
+static size_t slot_size(unsigned kind)
 {
-    return classes[class].usable + WEFT__STACK_GUARD;
+    return classes[kind].usable + WEFT__STACK_GUARD;
 }
 
-size_t weft__stack_size(unsigned class)
+size_t weft__stack_size(unsigned kind)
 {
-    return classes[class].usable - sizeof(struct weft__stack) - COLOURS * 128;
+    return classes[kind].usable - sizeof(struct weft__stack) - COLOURS * 128;
 }
 
 int weft__stack_class(size_t size)
 {
-    for (unsigned class = 0; class < WEFT__STACK_CLASSES; class ++)
-        if (size <= classes[class].usable)
-            return (int)class;
+    for (unsigned kind = 0; kind < WEFT__STACK_CLASSES; kind++)
+        if (size <= classes[kind].usable)
+            return (int)kind;
     return -1;
 }
 
@@ -71,14 +70,14 @@ void weft__depot_init(struct weft__depot *depot)
     depot->limit = depot->guard_install ? SIZE_MAX : SPLIT_LIMIT;
 }
 
-static struct weft__slab *slab_new(unsigned class)
+static struct weft__slab *slab_new(unsigned kind)
 {
     struct weft__slab *slab = weft__mem_alloc(1, sizeof(*slab));
     if (slab == NULL)
         return NULL;
     void *at = NULL;
-    slab->class = class;
-    slab->size = slot_size(class) * classes[class].slots;
+    slab->kind = kind;
+    slab->size = slot_size(kind) * classes[kind].slots;
     if (weft__os->map(slab->size, 4096, &at) < 0) {
         weft__mem_free(slab);
         return NULL;
@@ -101,7 +100,7 @@ static bool guard(struct weft__depot *depot, char *at)
 static struct weft__stack *slot_open(struct weft__depot *depot,
                                      struct weft__slab *slab)
 {
-    size_t slot = slot_size(slab->class);
+    size_t slot = slot_size(slab->kind);
     char *at = slab->at + slab->used * slot;
     if (!guard(depot, at))
         return NULL;
@@ -109,7 +108,7 @@ static struct weft__stack *slot_open(struct weft__depot *depot,
     stack -= 1;
     *stack = (struct weft__stack){
         .low = at + WEFT__STACK_GUARD,
-        .class = (uint8_t)slab->class,
+        .kind = (uint8_t)slab->kind,
     };
     uintptr_t top = (uintptr_t)stack - (slab->used % COLOURS) * 128;
     stack->top = (void *)(top & ~(uintptr_t)63);
@@ -119,30 +118,30 @@ static struct weft__stack *slot_open(struct weft__depot *depot,
     return stack;
 }
 
-static struct weft__stack *take_fresh(struct weft__depot *depot, unsigned class)
+static struct weft__stack *take_fresh(struct weft__depot *depot, unsigned kind)
 {
     if (depot->count >= depot->limit)
         return NULL;
-    struct weft__slab *slab = depot->fresh[class];
-    if (slab == NULL || slab->used == classes[class].slots) {
-        slab = slab_new(class);
+    struct weft__slab *slab = depot->fresh[kind];
+    if (slab == NULL || slab->used == classes[kind].slots) {
+        slab = slab_new(kind);
         if (slab == NULL)
             return NULL;
         slab->next = depot->slabs;
         depot->slabs = slab;
-        depot->fresh[class] = slab;
+        depot->fresh[kind] = slab;
     }
     return slot_open(depot, slab);
 }
 
-struct weft__stack *weft__depot_take(struct weft__depot *depot, unsigned class)
+struct weft__stack *weft__depot_take(struct weft__depot *depot, unsigned kind)
 {
     weft__lock(&depot->lock);
-    struct weft__stack *stack = depot->free[class];
+    struct weft__stack *stack = depot->free[kind];
     if (stack != NULL)
-        depot->free[class] = stack->next;
+        depot->free[kind] = stack->next;
     else
-        stack = take_fresh(depot, class);
+        stack = take_fresh(depot, kind);
     weft__unlock(&depot->lock);
     return stack;
 }
@@ -151,14 +150,14 @@ void weft__depot_give(struct weft__depot *depot, struct weft__stack *first,
                       struct weft__stack *last)
 {
     weft__lock(&depot->lock);
-    last->next = depot->free[first->class];
-    depot->free[first->class] = first;
+    last->next = depot->free[first->kind];
+    depot->free[first->kind] = first;
     weft__unlock(&depot->lock);
 }
 
 static void slab_free(struct weft__slab *slab)
 {
-    size_t slot = slot_size(slab->class);
+    size_t slot = slot_size(slab->kind);
     for (size_t i = 0; i < slab->used; i++) {
         struct weft__stack *stack = (void *)(slab->at + (i + 1) * slot);
         weft__sanitize_stack_close(stack - 1);

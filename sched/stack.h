@@ -28,23 +28,23 @@ enum {
 #define WEFT__STACK_GUARD ((size_t)64 << 10)
 
 struct weft__stack {
-    void *sp;       /* where to resume, while it is a parked dispatcher; NULL
+    void *sp;  /* where to resume, while it is a parked dispatcher; NULL
                        before its first use. Written by who leaves it. */
-    char *low;      /* lowest usable address; fixed */
-    void *top;      /* where the first frame begins; fixed */
+    char *low; /* lowest usable address; fixed */
+    void *top; /* where the first frame begins; fixed */
     struct weft__stack *next; /* in a cache or the depot */
-    uint8_t class;
-    void *fiber;        /* ThreadSanitizer's idea of it */
-    unsigned valgrind;  /* Valgrind's */
+    uint8_t kind;
+    void *fiber;       /* ThreadSanitizer's idea of it */
+    unsigned valgrind; /* Valgrind's */
 };
 
 struct weft__slab; /* one mapping, cut into slots */
 
 struct weft__depot {
     struct weft__lock lock;
-    struct weft__slab *slabs;                       /* all; under the lock */
-    struct weft__stack *free[WEFT__STACK_CLASSES];  /* under the lock */
-    struct weft__slab *fresh[WEFT__STACK_CLASSES];  /* has unused slots */
+    struct weft__slab *slabs;                      /* all; under the lock */
+    struct weft__stack *free[WEFT__STACK_CLASSES]; /* under the lock */
+    struct weft__slab *fresh[WEFT__STACK_CLASSES]; /* has unused slots */
     size_t count; /* stacks handed out ever; under the lock */
     size_t limit; /* most of them; SIZE_MAX if guards cost no mapping */
     bool guard_install;
@@ -56,17 +56,17 @@ void weft__depot_init(struct weft__depot *);
 void weft__depot_fini(struct weft__depot *);
 
 /** One stack, or NULL without memory. Any thread. */
-struct weft__stack *weft__depot_take(struct weft__depot *, unsigned class);
+struct weft__stack *weft__depot_take(struct weft__depot *, unsigned kind);
 
-/** Give back a chain, linked by ->next, of one class. Any thread. */
+/** Give back a chain, linked by ->next, of one kind. Any thread. */
 void weft__depot_give(struct weft__depot *, struct weft__stack *first,
                       struct weft__stack *last);
 
-/** The least class with `size` usable bytes, or -1. */
+/** The least kind with `size` usable bytes, or -1. */
 int weft__stack_class(size_t size);
 
-/** Usable bytes of a class. */
-size_t weft__stack_size(unsigned class);
+/** Usable bytes of a kind. */
+size_t weft__stack_size(unsigned kind);
 
 /** Whether an address lies in the guard of a stack. Signal-safe. */
 static inline bool weft__stack_guards(const struct weft__stack *stack,

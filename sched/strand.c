@@ -23,8 +23,7 @@ static void schedule(struct weft__strand *strand)
 
 void weft__strand_push(struct weft__strand *strand, struct weft__coro *callback)
 {
-    /* Publishes the callback; pairs with the exchange in next(). */
-    ck_stack_push_upmc(&strand->pushed, &callback->link);
+    weft__inbox_push(&strand->pushed, &callback->link);
     /* Pairs with the exchange in rest(): one of us schedules the runner. */
     if (weft__xchg_sc(&strand->scheduled, 1) == 0)
         schedule(strand);
@@ -32,17 +31,9 @@ void weft__strand_push(struct weft__strand *strand, struct weft__coro *callback)
 
 static struct weft__coro *next(struct weft__strand *strand)
 {
-    if (strand->ready == NULL) {
-        struct ck_stack_entry *newest =
-            ck_stack_batch_pop_upmc(&strand->pushed);
-        while (newest != NULL) {
-            struct ck_stack_entry *older = newest->next;
-            newest->next = strand->ready;
-            strand->ready = newest;
-            newest = older;
-        }
-    }
-    struct ck_stack_entry *first = strand->ready;
+    if (strand->ready == NULL)
+        strand->ready = weft__inbox_take(&strand->pushed);
+    struct weft__link *first = strand->ready;
     if (first == NULL)
         return NULL;
     strand->ready = first->next;
@@ -54,7 +45,7 @@ static bool rest(struct weft__strand *strand)
 {
     weft__xchg_sc(&strand->scheduled, 0); /* pairs with weft__strand_push() */
     weft__fence();
-    return CK_STACK_ISEMPTY(&strand->pushed) ||
+    return weft__inbox_is_empty(&strand->pushed) ||
            weft__xchg_sc(&strand->scheduled, 1) != 0;
 }
 
@@ -102,5 +93,4 @@ void weft__strand_init(struct weft__strand *strand, struct weft_runtime *rt)
 {
     strand->runner.entry = run;
     strand->runner.rt = rt;
-    ck_stack_init(&strand->pushed);
 }

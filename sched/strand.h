@@ -11,10 +11,10 @@
 #include "sched/coro.h"
 
 struct weft__strand {
-    struct weft__coro runner; /* queued while ->scheduled */
-    ck_stack_t pushed;        /* newest first; anybody */
-    struct ck_stack_entry *ready; /* oldest first; the runner only */
-    _Atomic(uint32_t) scheduled;  /* the runner is queued or runs */
+    struct weft__coro runner;    /* queued while ->scheduled */
+    struct weft__inbox pushed;   /* anybody adds, the runner takes */
+    struct weft__link *ready;    /* oldest first; the runner only */
+    _Atomic(uint32_t) scheduled; /* the runner is queued or runs */
 };
 
 /* The first step of a callback, on the runner's frame below it. */

@@ -24,8 +24,8 @@ struct weft__alarm {
 
 struct weft__timers {
     struct weft__lock lock;
-    struct weft__wheel wheel;      /* under the lock */
-    _Atomic(int64_t) next;         /* a hint: the earliest; written under it */
+    struct weft__wheel wheel; /* under the lock */
+    _Atomic(int64_t) next;    /* a hint: the earliest; written under it */
 };
 
 /** Arm on a loop. Any thread; wakes the loop's worker if it sleeps past it. */

@@ -3,7 +3,7 @@
  * The dispatcher: finds a coroutine, runs a step of it, and again.
  *
  * It runs on a pooled stack, not on the thread's own. A fresh coroutine of the
- * default class is called on that very stack (a carrier): if it never suspends
+ * default kind is called on that very stack (a carrier): if it never suspends
  * that is all. If it does, the stack becomes the coroutine's, and the
  * dispatcher goes on upon the spare one that was in hand before the start; so
  * suspending never allocates. When the coroutine returns one day, perhaps on
@@ -21,9 +21,9 @@
 #include <errno.h>
 
 #define STACK_CACHE 64
-#define POLL_EVERY 61      /* steps between two looks at the clock */
-#define POLL_NS 50000      /* between two looks at the kernel, if busy */
-#define BUDGET 64          /* calls in one step that need not suspend */
+#define POLL_EVERY 61 /* steps between two looks at the clock */
+#define POLL_NS 50000 /* between two looks at the kernel, if busy */
+#define BUDGET 64     /* calls in one step that need not suspend */
 
 _Thread_local struct weft__worker *weft__worker_of_thread
     __attribute__((tls_model("initial-exec")));
@@ -36,15 +36,15 @@ void weft__worker_set(struct weft__worker *worker)
 /* Stacks */
 
 static struct weft__stack *stack_take(struct weft__worker *worker,
-                                      unsigned class)
+                                      unsigned kind)
 {
-    struct weft__stack *stack = worker->stacks[class];
+    struct weft__stack *stack = worker->stacks[kind];
     if (weft__likely(stack != NULL)) {
-        worker->stacks[class] = stack->next;
-        worker->stack_count[class]--;
+        worker->stacks[kind] = stack->next;
+        worker->stack_count[kind]--;
         return stack;
     }
-    stack = weft__depot_take(&worker->rt->stacks, class);
+    stack = weft__depot_take(&worker->rt->stacks, kind);
     if (stack != NULL)
         weft__count(worker, stacks);
     return stack;
@@ -52,15 +52,15 @@ static struct weft__stack *stack_take(struct weft__worker *worker,
 
 static void stack_give(struct weft__worker *worker, struct weft__stack *stack)
 {
-    unsigned class = stack->class;
-    if (worker->stack_count[class] >= STACK_CACHE) {
+    unsigned kind = stack->kind;
+    if (worker->stack_count[kind] >= STACK_CACHE) {
         weft__count_n(worker, stacks, (uint64_t)-1);
         weft__depot_give(&worker->rt->stacks, stack, stack);
         return;
     }
-    stack->next = worker->stacks[class];
-    worker->stacks[class] = stack;
-    worker->stack_count[class]++;
+    stack->next = worker->stacks[kind];
+    worker->stacks[kind] = stack;
+    worker->stack_count[kind]++;
 }
 
 /* Switching */
@@ -358,7 +358,6 @@ int weft__worker_open(struct weft__worker *worker, struct weft_runtime *rt,
     worker->index = index;
     worker->loop = &rt->loop[index];
     worker->chance = weft__os->random() | 1;
-    ck_stack_init(&worker->pinned_inbox);
     worker->seen = weft__mem_alloc(rt->workers, sizeof(*worker->seen));
     if (worker->seen == NULL)
         return -ENOMEM;

@@ -30,15 +30,14 @@ enum weft__after {
 
 /* A loop: timers, inbox, callbacks and, in loop/, the engine. */
 struct weft__loop {
-    struct weft_runtime *rt;     /* fixed */
-    struct weft__worker *owner;  /* fixed */
-    unsigned index;              /* fixed */
-    void *engine;                /* the driver's; fixed after open() */
-    WEFT__APART ck_stack_t inbox; /* newest first; pushed by anybody, emptied
-                                     in one exchange by anybody */
-    _Atomic(uint32_t) waiting;   /* foreign submissions in the inbox */
-    _Atomic(uint64_t) submitted; /* foreign submissions accepted */
-    _Atomic(uint64_t) dropped;   /* of these, ended by a foreign thread */
+    struct weft_runtime *rt;              /* fixed */
+    struct weft__worker *owner;           /* fixed */
+    unsigned index;                       /* fixed */
+    void *engine;                         /* the driver's; fixed after open() */
+    WEFT__APART struct weft__inbox inbox; /* anybody adds, anybody takes */
+    _Atomic(uint32_t) waiting;            /* foreign submissions in the inbox */
+    _Atomic(uint64_t) submitted;          /* foreign submissions accepted */
+    _Atomic(uint64_t) dropped; /* of these, ended by a foreign thread */
     WEFT__APART struct weft__timers timers;
     struct weft__strand strand;
 };
@@ -55,10 +54,10 @@ struct weft__worker {
     struct weft_runtime *rt;
     struct weft__loop *loop;
     unsigned index;
-    unsigned tick; /* steps, and fruitless looks for one */
+    unsigned tick;                  /* steps, and fruitless looks for one */
     struct weft__stack *dispatcher; /* the stack that dispatches now */
-    struct weft__stack *spare;  /* for the next one; NULL: start nothing new */
-    struct weft__coro *start;   /* handed to a fresh stack of its own */
+    struct weft__stack *spare; /* for the next one; NULL: start nothing new */
+    struct weft__coro *start;  /* handed to a fresh stack of its own */
     enum weft__after after;
     uint32_t after_mask;
     struct weft__coro *after_coro;
@@ -68,18 +67,18 @@ struct weft__worker {
     struct weft__pool_cache tasks;
     struct weft__coro *pinned_head; /* ready and pinned, by ->link */
     struct weft__coro *pinned_tail;
-    unsigned streak;    /* steps in a row from the next slot */
-    unsigned budget;    /* calls that may still end without a suspension */
-    bool searching;     /* counted in idle.searching */
-    bool polling;       /* it queues what it polls: announce only once */
-    bool sentinel;      /* its index stands in idle.sentinel */
-    unsigned looks;     /* as the sentinel: looks that found nothing */
-    int64_t polled;     /* when it polled last */
-    uint64_t chance;    /* state of its random numbers */
-    uint32_t *seen;     /* as the sentinel: steps of each worker, last look */
+    unsigned streak; /* steps in a row from the next slot */
+    unsigned budget; /* calls that may still end without a suspension */
+    bool searching;  /* counted in idle.searching */
+    bool polling;    /* it queues what it polls: announce only once */
+    bool sentinel;   /* its index stands in idle.sentinel */
+    unsigned looks;  /* as the sentinel: looks that found nothing */
+    int64_t polled;  /* when it polled last */
+    uint64_t chance; /* state of its random numbers */
+    uint32_t *seen;  /* as the sentinel: steps of each worker, last look */
     struct weft__stack thread_stack; /* where the thread itself began */
-    uintptr_t thread;   /* written by who started it */
-    void *alternate;    /* signal stack */
+    uintptr_t thread;                /* written by who started it */
+    void *alternate;                 /* signal stack */
 
     /* Written by the owner, read by the sentinel. */
     WEFT__APART _Atomic(uint32_t) progress; /* steps begun */
@@ -87,9 +86,9 @@ struct weft__worker {
 
     /* Exchanged by the owner and by thieves. */
     WEFT__APART _Atomic(struct weft__coro *) next; /* to run next */
-    WEFT__APART struct weft__deque deque; /* fresh spawns */
-    WEFT__APART struct weft__ring ring;   /* woken, yielded */
-    WEFT__APART ck_stack_t pinned_inbox;  /* from other threads */
+    WEFT__APART struct weft__deque deque;          /* fresh spawns */
+    WEFT__APART struct weft__ring ring;            /* woken, yielded */
+    WEFT__APART struct weft__inbox pinned_inbox;   /* from other threads */
 };
 
 /** The worker of this OS thread, or NULL. Never kept over a suspension: it is

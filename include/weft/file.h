@@ -14,7 +14,7 @@ typedef struct weft_file weft_file;
 
 /** What there is to know of a file; see statx(2). */
 typedef struct weft_file_info {
-    uint64_t size;    /* bytes */
+    uint64_t size; /* bytes */
     uint64_t inode;
     int64_t modified; /* ns since 1970 */
     uint32_t mode;    /* type and permissions: S_ISREG(mode) … */

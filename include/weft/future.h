@@ -72,9 +72,8 @@ WEFT_API int weft_future_set_error(weft_future *, int code);
  * Ownership:     borrows; the callback keeps what it needs of the future.
  * Returns:       0; -ENOMEM; -WEFT_ENORUNTIME outside a runtime.
  */
-WEFT_API WEFT_MUST_CHECK int weft_future_add_done_callback(weft_future *,
-                                                           weft_fn *fn,
-                                                           void *arg);
+WEFT_API WEFT_MUST_CHECK int
+weft_future_add_done_callback(weft_future *, weft_fn *fn, void *arg);
 
 /**
  * Take back a callback that was added with the same function and argument.

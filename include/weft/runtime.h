@@ -25,16 +25,16 @@ enum weft_engine {
 
 /** Options of a runtime; zero means the default everywhere. */
 typedef struct weft_options {
-    size_t size;          /* sizeof(weft_options) */
-    unsigned workers;     /* default: CPUs of the affinity mask and the cgroup
+    size_t size;      /* sizeof(weft_options) */
+    unsigned workers; /* default: CPUs of the affinity mask and the cgroup
                              quota; the environment's WEFT_WORKERS wins over
                              both; at most 256 */
     enum weft_engine engine;
-    weft_ns grace;        /* for .keep tasks at the end; default 5 s */
-    size_t submit_limit;  /* foreign submissions waiting to start, per loop;
+    weft_ns grace;           /* for .keep tasks at the end; default 5 s */
+    size_t submit_limit;     /* foreign submissions waiting to start, per loop;
                              more are refused with -WEFT_EBUSY; default 2^20 */
-    unsigned max_threads; /* OS threads in all; default 512 */
-    bool no_signals;      /* leave SIGINT and SIGTERM alone in weft_run */
+    unsigned max_threads;    /* OS threads in all; default 512 */
+    bool no_signals;         /* leave SIGINT and SIGTERM alone in weft_run */
     bool no_overflow_report; /* leave SIGSEGV alone */
 } weft_options;
 

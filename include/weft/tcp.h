@@ -27,9 +27,8 @@ typedef struct weft_tcp_listener weft_tcp_listener;
  *                -WEFT_ECANCELED; -WEFT_ENORUNTIME; -ECONNREFUSED, -ETIMEDOUT,
  *                -EMFILE, -ENOMEM and what else connect(2) says.
  */
-WEFT_API WEFT_MUST_CHECK int weft_tcp_connect(weft_tcp **out,
-                                              const char *address,
-                                              uint16_t port);
+WEFT_API WEFT_MUST_CHECK int
+weft_tcp_connect(weft_tcp **out, const char *address, uint16_t port);
 
 /**
  * Listen on an address, with one accept queue for each worker (SO_REUSEPORT).
@@ -41,9 +40,8 @@ WEFT_API WEFT_MUST_CHECK int weft_tcp_connect(weft_tcp **out,
  * Returns:       0; -EINVAL as weft_tcp_connect(); -EADDRINUSE also when another
  *                process shares ports; -EACCES; -WEFT_ENORUNTIME; ….
  */
-WEFT_API WEFT_MUST_CHECK int weft_tcp_listen(weft_tcp_listener **out,
-                                             const char *address,
-                                             uint16_t port);
+WEFT_API WEFT_MUST_CHECK int
+weft_tcp_listen(weft_tcp_listener **out, const char *address, uint16_t port);
 
 /**
  * The port a listener got; for those opened with port 0.
