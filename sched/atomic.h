@@ -27,6 +27,8 @@
 #define weft__store_release(p, v)                                              \
     atomic_store_explicit((p), (v), memory_order_release)
 
+#define weft__load_sc(p) atomic_load_explicit((p), memory_order_seq_cst)
+
 /* Read-modify-writes. Plain names order both ways; sc ones join the total
  * order that the parking protocol needs. */
 #define weft__xchg(p, v)                                                       \

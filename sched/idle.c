@@ -57,14 +57,20 @@ void weft__idle_announce(struct weft_runtime *rt)
         wake_somebody(rt);
 }
 
+/* What was queued by an sc swap needs no fence of its own before the look. */
+void weft__idle_announce_swapped(struct weft_runtime *rt)
+{
+    if (rt->workers > 1 && weft__load_sc(&rt->idle.sentinel) == 0 &&
+        weft__load_sc(&rt->idle.searching) == 0)
+        wake_somebody(rt); /* the looks pair with retire() and park */
+}
+
 void weft__idle_announce_one(struct weft_runtime *rt)
 {
     if (rt->workers == 1)
         return;
     weft__fence(); /* the work before the look; pairs with retire()'s */
-    if (weft__load_fenced(&rt->idle.sentinel) == 0 &&
-        weft__load_fenced(&rt->idle.searching) == 0)
-        wake_somebody(rt);
+    weft__idle_announce_swapped(rt);
 }
 
 bool weft__idle_wake(struct weft__worker *worker)
@@ -132,7 +138,7 @@ static void look_from_now(struct weft__worker *self)
     struct weft_runtime *rt = self->rt;
     self->looks = 0;
     for (unsigned i = 0; i < rt->workers; i++)
-        self->seen[i] = weft__load_relaxed(&rt->worker[i].progress);
+        self->seen[i] = weft__load_relaxed(&rt->worker[i].counters.steps);
 }
 
 /* Returns whether somebody looks after single pieces of work from here on. */
@@ -161,7 +167,7 @@ static void retire(struct weft__worker *self)
 /* A worker that has not begun a step since the last look is stuck in one. */
 static bool look_at(struct weft__worker *self, struct weft__worker *other)
 {
-    uint32_t steps = weft__load_relaxed(&other->progress);
+    uint64_t steps = weft__load_relaxed(&other->counters.steps);
     bool stuck = steps == self->seen[other->index] && !parked(other);
     self->seen[other->index] = steps;
     if (!stuck)

@@ -16,7 +16,7 @@
 #include "sched/runtime.h"
 
 #define STREAK 3 /* from the next slot before the others get a turn */
-#define FAIR 61  /* steps between two looks at what usually comes last */
+#define FAIR 64  /* steps between two looks at what usually comes last */
 #define STEAL_MAX 16
 
 /* Putting */
@@ -49,7 +49,7 @@ void weft__queue_inject(struct weft__loop *loop, struct weft__coro *coro)
     struct weft__worker *owner = loop->owner;
     push_inbox(loop, coro); /* from here on it may run, and end */
     if (!weft__idle_wake(owner))
-        weft__idle_announce(rt);
+        weft__idle_announce_one(rt); /* it comes to it soon */
 }
 
 /* To a coroutine's own worker, from any thread. */
@@ -89,9 +89,9 @@ void weft__queue_polled(struct weft__worker *worker, struct weft__coro *coro)
 static void put_next(struct weft__worker *worker, struct weft__coro *coro)
 {
     /* Publishes the coroutine to a thief; pairs with its exchange. */
-    struct weft__coro *old = weft__xchg(&worker->next, coro);
+    struct weft__coro *old = weft__xchg_sc(&worker->next, coro);
     if (old == NULL) {
-        weft__idle_announce_one(worker->rt);
+        weft__idle_announce_swapped(worker->rt);
         return;
     }
     put_ring(worker, old);
@@ -233,31 +233,49 @@ struct weft__coro *weft__queue_take(struct weft__worker *worker)
 
 /* Stealing */
 
-/* Half of what the victim has woken, within reason. */
-static struct weft__coro *steal_ring(struct weft__worker *thief,
-                                     struct weft__ring *ring)
+static struct weft__coro *mark_stolen(struct weft__coro *coro)
 {
-    size_t more = weft__ring_size(ring) / 2;
-    struct weft__coro *first = take_ring(ring);
-    if (first == NULL)
-        return NULL;
-    first->flags |= WEFT__CORO_STOLEN;
-    for (size_t i = 0; i < more && i < STEAL_MAX; i++) {
-        struct weft__coro *coro = take_ring(ring);
+    if (coro != NULL)
+        coro->flags |= WEFT__CORO_STOLEN;
+    return coro;
+}
+
+/* Half of a long queue, within reason: each visit costs its owner a few cache
+ * misses, however much is taken. */
+static struct weft__coro *steal_half(struct weft__worker *thief, void *queue,
+                                     struct weft__coro *(*take)(void *),
+                                     size_t size)
+{
+    struct weft__coro *first = mark_stolen(take(queue));
+    for (size_t i = 0; first && i < size / 2 && i < STEAL_MAX; i++) {
+        struct weft__coro *coro = mark_stolen(take(queue));
         if (coro == NULL)
             break;
-        coro->flags |= WEFT__CORO_STOLEN;
         put_ring(thief, coro);
     }
     return first;
 }
 
+static struct weft__coro *take_ring_of(void *ring)
+{
+    return take_ring(ring);
+}
+
+static struct weft__coro *take_oldest_of(void *deque)
+{
+    return take_oldest(deque);
+}
+
 static struct weft__coro *steal_from(struct weft__worker *thief,
                                      struct weft__worker *victim)
 {
-    struct weft__coro *coro = steal_ring(thief, &victim->ring);
-    if (coro == NULL && (coro = take_oldest(&victim->deque)) != NULL)
-        coro->flags |= WEFT__CORO_STOLEN;
+    size_t woken = weft__ring_size(&victim->ring);
+    size_t fresh = weft__deque_size(&victim->deque);
+    struct weft__coro *coro = NULL;
+    if (woken > 0)
+        coro = steal_half(thief, &victim->ring, take_ring_of, woken);
+    if (coro == NULL && fresh > 0)
+        coro = steal_half(thief, &victim->deque, take_oldest_of, fresh);
     if (coro == NULL)
         coro = take_inbox(thief, victim->loop, WEFT__CORO_STOLEN);
     return coro;
@@ -282,9 +300,7 @@ struct weft__coro *weft__queue_rescue(struct weft__worker *thief,
                                       struct weft__worker *victim)
 {
     struct weft__coro *coro = steal_from(thief, victim);
-    if (coro == NULL && (coro = take_next(victim)) != NULL)
-        coro->flags |= WEFT__CORO_STOLEN;
-    return coro;
+    return coro ? coro : mark_stolen(take_next(victim));
 }
 
 /* Looking */
@@ -293,8 +309,8 @@ static bool has_work(struct weft__worker *worker, size_t least)
 {
     return weft__deque_size(&worker->deque) >= least ||
            weft__ring_size(&worker->ring) >= least ||
-           !weft__inbox_is_empty(&worker->loop->inbox) ||
-           (least == 1 && weft__load_relaxed(&worker->next) != NULL);
+           (least == 1 && (weft__load_relaxed(&worker->next) != NULL ||
+                           !weft__inbox_is_empty(&worker->loop->inbox)));
 }
 
 bool weft__queue_any(struct weft__worker *self, bool singles)

@@ -16,15 +16,20 @@
 
 #define COLOURS 16 /* 128 bytes each: a small task still touches one page */
 
+/* Slots are a page more than a power of two: the tops of 1 000 stacks would
+ * else share a few dozen sets of the second-level cache as well (a yield among
+ * 1 000 tasks took 46 ns instead of 17). */
+#define PAGE ((size_t)4096)
+
 struct kind {
     size_t usable;
     size_t slots; /* a slab */
 };
 
 static const struct kind classes[WEFT__STACK_CLASSES] = {
-    [WEFT__STACK_DEFAULT] = {(size_t)192 << 10, 64},
-    [WEFT__STACK_LARGE] = {(size_t)1 << 20, 8},
-    [WEFT__STACK_HUGE] = {(size_t)8 << 20, 2},
+    [WEFT__STACK_DEFAULT] = {PAGE + ((size_t)192 << 10), 64},
+    [WEFT__STACK_LARGE] = {PAGE + ((size_t)1 << 20), 8},
+    [WEFT__STACK_HUGE] = {PAGE + ((size_t)8 << 20), 2},
 };
 
 struct weft__slab {

@@ -9,6 +9,7 @@ static void add(weft_counters *sum, struct weft__counters *one)
 #define ADD(name, text) sum->name += weft__load_relaxed(&one->name);
     WEFT_COUNTERS(ADD)
 #undef ADD
+    sum->steps_local = sum->steps - sum->steps_stolen - sum->steps_injected;
 }
 
 void weft_stats(weft_runtime *rt, weft_counters *out)

@@ -21,7 +21,7 @@
 #include <errno.h>
 
 #define STACK_CACHE 64
-#define POLL_EVERY 61 /* steps between two looks at the clock */
+#define POLL_EVERY 64 /* steps between two looks at the clock */
 #define POLL_NS 50000 /* between two looks at the kernel, if busy */
 #define BUDGET 64     /* calls in one step that need not suspend */
 
@@ -67,6 +67,21 @@ static void stack_give(struct weft__worker *worker, struct weft__stack *stack)
 
 static void dispatcher_entry(void *pass);
 static void own_stack_entry(void *pass);
+static void after_switch(struct weft__worker *worker);
+
+static void count_step(struct weft__worker *worker, struct weft__coro *coro)
+{
+    worker->budget = BUDGET;
+    weft__count(worker, steps);
+    if (weft__likely(
+            !(coro->flags & (WEFT__CORO_STOLEN | WEFT__CORO_INJECTED))))
+        return;
+    if (coro->flags & WEFT__CORO_STOLEN)
+        weft__count(worker, steps_stolen);
+    else
+        weft__count(worker, steps_injected);
+    coro->flags &= (uint8_t) ~(WEFT__CORO_STOLEN | WEFT__CORO_INJECTED);
+}
 
 static void go_to(struct weft__worker *worker, void **save,
                   struct weft__stack *to, void (*entry)(void *))
@@ -78,18 +93,37 @@ static void go_to(struct weft__worker *worker, void **save,
     weft__stack_switch(save, to, sp, NULL);
 }
 
-/* Leave the current coroutine for the dispatcher. */
-static void leave(struct weft__worker *worker, struct weft__coro *coro,
-                  enum weft__after after)
+/* Whom to run next without asking the dispatcher; NULL: ask it. It must be
+ * asked now and then, as it alone polls, and each time in simulation. */
+static struct weft__coro *take_next(struct weft__worker *worker)
 {
-    worker->after = after;
+    if (weft__unlikely(worker->tick % POLL_EVERY == 0) ||
+        weft__unlikely(worker->rt->driver->turn != NULL))
+        return NULL;
+    return weft__queue_take(worker);
+}
+
+/* Leave the current coroutine: straight for `next` if that has a stack, else
+ * for the dispatcher. */
+static void leave(struct weft__worker *worker, struct weft__coro *coro,
+                  struct weft__coro *next)
+{
     worker->after_coro = coro;
-    worker->current = NULL;
     if (coro->stack == worker->dispatcher) {
         worker->dispatcher = worker->spare;
         worker->spare = NULL;
     }
-    go_to(worker, &coro->sp, worker->dispatcher, dispatcher_entry);
+    if (next != NULL && !(next->flags & WEFT__CORO_FRESH)) {
+        count_step(worker, next);
+        worker->current = next;
+        weft__count(worker, switches);
+        weft__stack_switch(&coro->sp, next->stack, next->sp, NULL);
+    } else {
+        worker->current = NULL;
+        worker->start = next;
+        go_to(worker, &coro->sp, worker->dispatcher, dispatcher_entry);
+    }
+    after_switch(weft__worker_self());
 }
 
 uint32_t weft__sched_suspend(uint32_t mask)
@@ -99,14 +133,20 @@ uint32_t weft__sched_suspend(uint32_t mask)
     if (weft__coro_take(coro, mask))
         return coro->reason;
     worker->after_mask = mask;
-    leave(worker, coro, WEFT__AFTER_PARK);
+    worker->after = WEFT__AFTER_PARK;
+    leave(worker, coro, take_next(worker));
     return coro->reason;
 }
 
 void weft__sched_yield(void)
 {
     struct weft__worker *worker = weft__worker_self();
-    leave(worker, worker->current, WEFT__AFTER_YIELD);
+    bool poll = worker->tick % POLL_EVERY == 0;
+    struct weft__coro *next = take_next(worker);
+    if (next == NULL && !poll && worker->rt->driver->turn == NULL)
+        return; /* nobody else is there */
+    worker->after = WEFT__AFTER_YIELD;
+    leave(worker, worker->current, next);
 }
 
 /* After a switch */
@@ -201,24 +241,6 @@ static struct weft__coro *find(struct weft__worker *worker)
 
 /* Running */
 
-static void count_step(struct weft__worker *worker, struct weft__coro *coro)
-{
-    weft__store_relaxed(&worker->progress,
-                        weft__load_relaxed(&worker->progress) + 1);
-    worker->budget = BUDGET;
-    weft__count(worker, steps);
-    if (weft__likely(
-            !(coro->flags & (WEFT__CORO_STOLEN | WEFT__CORO_INJECTED)))) {
-        weft__count(worker, steps_local);
-        return;
-    }
-    if (coro->flags & WEFT__CORO_STOLEN)
-        weft__count(worker, steps_stolen);
-    else
-        weft__count(worker, steps_injected);
-    coro->flags &= (uint8_t) ~(WEFT__CORO_STOLEN | WEFT__CORO_INJECTED);
-}
-
 /* Go on with the dispatcher that has taken over meanwhile. */
 static void retire(struct weft__worker *worker, struct weft__stack *self)
 {
@@ -310,7 +332,11 @@ static void dispatch(struct weft__stack *self)
             worker->rt->driver->turn(worker);
             worker = weft__worker_self();
         }
-        struct weft__coro *coro = find(worker);
+        struct weft__coro *coro = worker->start;
+        if (coro != NULL)
+            worker->start = NULL;
+        else
+            coro = find(worker);
         if (weft__unlikely(coro == NULL)) {
             struct weft__stack *thread = &worker->thread_stack;
             weft__stack_switch(&self->sp, thread, thread->sp, NULL);

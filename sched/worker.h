@@ -57,7 +57,7 @@ struct weft__worker {
     unsigned tick;                  /* steps, and fruitless looks for one */
     struct weft__stack *dispatcher; /* the stack that dispatches now */
     struct weft__stack *spare; /* for the next one; NULL: start nothing new */
-    struct weft__coro *start;  /* handed to a fresh stack of its own */
+    struct weft__coro *start;  /* handed to the dispatcher, or to a stack */
     enum weft__after after;
     uint32_t after_mask;
     struct weft__coro *after_coro;
@@ -75,14 +75,13 @@ struct weft__worker {
     unsigned looks;  /* as the sentinel: looks that found nothing */
     int64_t polled;  /* when it polled last */
     uint64_t chance; /* state of its random numbers */
-    uint32_t *seen;  /* as the sentinel: steps of each worker, last look */
+    uint64_t *seen;  /* as the sentinel: steps of each worker, last look */
     struct weft__stack thread_stack; /* where the thread itself began */
     uintptr_t thread;                /* written by who started it */
     void *alternate;                 /* signal stack */
 
-    /* Written by the owner, read by the sentinel. */
-    WEFT__APART _Atomic(uint32_t) progress; /* steps begun */
-    struct weft__counters counters;
+    /* Written by the owner; `steps` tells the sentinel whether it is stuck. */
+    WEFT__APART struct weft__counters counters;
 
     /* Exchanged by the owner and by thieves. */
     WEFT__APART _Atomic(struct weft__coro *) next; /* to run next */
