@@ -89,12 +89,18 @@ void weft__runtime_drop(weft_runtime *);
 /** The loop that this foreign thread submits to: always the same one. */
 struct weft__loop *weft__runtime_loop(weft_runtime *);
 
-/** Does the phase cancel this coroutine? */
+/** Does a phase cancel a task that was, or was not, spawned with .keep? */
+static inline bool weft__phase_cancels(uint32_t phase, bool keep)
+{
+    return phase >= (keep ? WEFT__KILLING : WEFT__CLOSING);
+}
+
+/** Does the present one cancel this coroutine? */
 static inline bool weft__runtime_cancels(struct weft__coro *coro)
 {
     uint32_t phase = weft__load_relaxed(&coro->rt->phase);
     return weft__unlikely(phase != WEFT__OPEN) &&
-           (phase >= WEFT__KILLING || !(coro->flags & WEFT__CORO_KEEP));
+           weft__phase_cancels(phase, coro->flags & WEFT__CORO_KEEP);
 }
 
 #endif

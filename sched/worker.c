@@ -154,6 +154,7 @@ void weft__sched_yield(void)
 static void after_park(struct weft__worker *worker, struct weft__coro *coro)
 {
     struct weft_runtime *rt = worker->rt;
+    bool keep = coro->flags & WEFT__CORO_KEEP;
     if (!weft__coro_park(coro, worker->after_mask)) {
         weft__queue_polled(worker, coro);
         return;
@@ -161,7 +162,7 @@ static void after_park(struct weft__worker *worker, struct weft__coro *coro)
     /* The close sets its phase, then interrupts whom it finds asleep; one of
      * the two sees the other. The coroutine may be gone: only its wake word,
      * which outlives it, is touched. Pairs with weft__runtime_enter(). */
-    if (weft__unlikely(weft__load_fenced(&rt->phase) != WEFT__OPEN))
+    if (weft__unlikely(weft__phase_cancels(weft__load_sc(&rt->phase), keep)))
         weft__sched_wake(coro, WEFT__WAKE_INTERRUPT);
 }
 
