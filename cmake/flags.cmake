@@ -47,7 +47,7 @@ if(PROJECT_IS_TOP_LEVEL)
     set(warnings
         -Wall -Wextra -Wshadow -Wconversion -Wstrict-prototypes
         -Wmissing-prototypes -Wold-style-definition -Wvla -Wundef
-        -Wwrite-strings -Wpointer-arith -Wformat=2 -Wno-format-nonliteral
+        -Wpointer-arith -Wformat=2 -Wno-format-nonliteral
         -Wimplicit-fallthrough -Wdouble-promotion -Wnested-externs)
     if(CMAKE_C_COMPILER_ID MATCHES Clang)
         # gcc's -Wpedantic has no way to say: but GNU C is meant.

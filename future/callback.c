@@ -27,7 +27,8 @@ void weft__callback_due(struct weft__alarm *alarm, struct weft__worker *worker)
 {
     struct weft__coro *coro =
         weft__container_of(alarm, struct weft__coro, alarm);
-    (void)worker;
+    if (worker == NULL) /* early, by the end: dropped, even a kept one */
+        weft__fetch_or(&weft__future_of(coro)->state, WEFT__CANCEL);
     weft__strand_push(&alarm->loop->strand, coro);
 }
 

@@ -134,8 +134,8 @@ static int64_t timeout_until(int64_t until)
 {
     if (until == INT64_MAX)
         return -1;
-    int64_t left = until - weft__os->now();
-    return left > 0 ? left : 0;
+    int64_t now = weft__os->now();
+    return until > now ? until - now : 0; /* the past may be any number */
 }
 
 static void driver_wait(struct weft__loop *loop, struct weft__worker *worker,

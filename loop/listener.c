@@ -18,7 +18,8 @@
 
 struct queue {
     struct weft__source source;
-    weft_tcp_listener *listener;
+    struct weft__lock lock;      /* of the next one */
+    weft_tcp_listener *listener; /* NULL: gone; an event may come late */
     _Atomic(bool) hot; /* set by edges and accepts, cleared before an accept */
 };
 
@@ -32,7 +33,7 @@ struct waiter {
 struct weft_tcp_listener {
     struct weft__lock lock;
     struct waiter *first; /* oldest first; under the lock */
-    bool closed;          /* under the lock */
+    _Atomic(bool) closed; /* written under the lock */
     unsigned users;       /* the handle and accepts; under the lock */
     uint16_t port;
     unsigned queues;
@@ -57,8 +58,19 @@ static void on_event(struct weft__source *source, uint32_t events)
 {
     struct queue *queue = weft__container_of(source, struct queue, source);
     (void)events;
+    weft__lock(&queue->lock);
     weft__store_release(&queue->hot, true); /* pairs with take() */
-    wake_one(queue->listener);
+    if (queue->listener != NULL)
+        wake_one(queue->listener);
+    weft__unlock(&queue->lock);
+}
+
+/* After this no event finds the listener that was there. */
+static void set_listener(struct queue *queue, weft_tcp_listener *listener)
+{
+    weft__lock(&queue->lock);
+    queue->listener = listener;
+    weft__unlock(&queue->lock);
 }
 
 static bool any_hot(weft_tcp_listener *listener)
@@ -73,9 +85,13 @@ static bool any_hot(weft_tcp_listener *listener)
 
 static void free_listener(weft_tcp_listener *listener)
 {
-    for (unsigned i = 0; i < listener->queues; i++)
-        if (listener->queue[i] != NULL)
-            weft__source_close(&listener->queue[i]->source);
+    for (unsigned i = 0; i < listener->queues; i++) {
+        struct queue *queue = listener->queue[i];
+        if (queue == NULL)
+            continue;
+        set_listener(queue, NULL);
+        weft__source_close(&queue->source);
+    }
     weft__mem_free(listener);
 }
 
@@ -119,20 +135,20 @@ static int reserve(struct weft__address *at)
 static int open_queue(weft_tcp_listener *listener, struct weft__loop *loop,
                       const struct weft__address *at)
 {
-    struct weft__source *source = weft__source_take(loop);
+    struct weft__source *source =
+        weft__source_take(loop, WEFT__SOURCE_QUEUE, on_event);
     if (source == NULL)
         return -ENOMEM;
     struct queue *queue = weft__container_of(source, struct queue, source);
     listener->queue[loop->index] = queue;
-    queue->listener = listener;
+    set_listener(queue, listener);
     weft__store_relaxed(&queue->hot, false);
-    source->ready = on_event;
     int fd = bound_socket(at, SO_REUSEPORT);
     if (fd < 0)
         return fd;
     int rc = (int)weft__os->listen(fd, BACKLOG);
     if (rc == 0)
-        rc = weft__source_open(source, fd);
+        rc = weft__source_open(source, loop, fd);
     if (rc < 0)
         weft__os->close(fd);
     return rc;
@@ -176,7 +192,7 @@ void weft_tcp_listener_close(weft_tcp_listener *listener)
     if (listener == NULL)
         return;
     weft__lock(&listener->lock);
-    listener->closed = true;
+    weft__store_relaxed(&listener->closed, true);
     struct waiter *waiting = listener->first;
     listener->first = NULL;
     weft__unlock(&listener->lock);
@@ -189,6 +205,18 @@ void weft_tcp_listener_close(weft_tcp_listener *listener)
 }
 
 /* Accepting */
+
+/* Where a new connection is watched: on the first loop whose worker is not
+ * overloaded. Few busy workers with big batches of events cost less than many
+ * with small ones; what is too much for them moves on (tcp.c, follow()). */
+static struct weft__loop *choose_loop(struct weft__loop *fallback)
+{
+    struct weft_runtime *rt = fallback->rt;
+    for (unsigned i = 0; i < rt->workers; i++)
+        if (!weft__load_relaxed(&rt->worker[i].giving))
+            return &rt->loop[i];
+    return fallback;
+}
 
 /* One connection of one queue: 0, -EAGAIN, or why not. */
 static int take(struct queue *queue, weft_tcp **out)
@@ -205,7 +233,9 @@ static int take(struct queue *queue, weft_tcp **out)
     if (fd == -EAGAIN)
         return -EAGAIN;
     weft__store_release(&queue->hot, true); /* there may be more */
-    return fd < 0 ? (int)fd : weft__tcp_open(queue->source.loop, (int)fd, out);
+    return fd < 0
+               ? (int)fd
+               : weft__tcp_open(choose_loop(queue->source.loop), (int)fd, out);
 }
 
 /* One connection of any queue, the own loop's first. */
@@ -237,7 +267,7 @@ static bool unlist(weft_tcp_listener *listener, struct waiter *waiter)
 /* Under the lock: 1 it waits, 0 try again, or closed. */
 static int enlist(weft_tcp_listener *listener, struct waiter *waiter)
 {
-    if (listener->closed)
+    if (weft__load_relaxed(&listener->closed))
         return -WEFT_ECLOSED;
     if (any_hot(listener))
         return 0;
@@ -281,7 +311,7 @@ static int accept_one(weft_tcp_listener *listener, weft_tcp **out)
         int rc = weft__task_check();
         if (rc < 0)
             return rc;
-        if (listener->closed)
+        if (weft__load_relaxed(&listener->closed))
             return -WEFT_ECLOSED;
         rc = take_any(listener, out);
         if (is_shortage(rc))

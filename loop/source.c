@@ -12,7 +12,7 @@ struct weft__source_slab {
 };
 
 /* Under the lock. */
-static bool grow(struct weft__engine *engine)
+static bool grow(struct weft__engine *engine, const struct weft__source *like)
 {
     struct weft__source_slab *slab =
         weft__mem_alloc_at(2 * WEFT__LINE, sizeof(*slab));
@@ -22,42 +22,66 @@ static bool grow(struct weft__engine *engine)
     engine->slabs = slab;
     for (size_t i = 0; i < PER_SLAB; i++) {
         struct weft__source *source = (void *)slab->place[i];
-        source->fd = -1;
-        source->next = engine->free;
-        engine->free = source;
+        *source = *like;
+        source->next = engine->free[like->kind];
+        engine->free[like->kind] = source;
     }
     return true;
 }
 
-struct weft__source *weft__source_take(struct weft__loop *loop)
+struct weft__source *
+weft__source_take(struct weft__loop *loop, enum weft__source_kind kind,
+                  void (*ready)(struct weft__source *, uint32_t events))
 {
+    struct weft__source fresh = {
+        .ready = ready, .loop = loop, .fd = -1, .kind = kind};
     struct weft__engine *engine = weft__engine_of(loop);
     struct weft__source *source = NULL;
     weft__lock(&engine->lock);
-    if (engine->free != NULL || grow(engine)) {
-        source = engine->free;
-        engine->free = source->next;
-        source->loop = loop;
+    if (engine->free[kind] != NULL || grow(engine, &fresh)) {
+        source = engine->free[kind];
+        engine->free[kind] = source->next;
     }
     weft__unlock(&engine->lock);
     return source;
 }
 
-int weft__source_open(struct weft__source *source, int fd)
+static int watch(struct weft__source *source, struct weft__loop *at)
 {
-    struct weft__engine *engine = weft__engine_of(source->loop);
+    struct weft__engine *engine = weft__engine_of(at);
     struct epoll_event event = {
         .events = EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET,
         .data.ptr = source,
     };
-    source->fd = fd;
     weft__fetch_add_relaxed(&engine->watched, 1);
-    int rc = (int)weft__os->poll_ctl(engine->epfd, EPOLL_CTL_ADD, fd, &event);
-    if (rc < 0) {
+    int rc = (int)weft__os->poll_ctl(engine->epfd, EPOLL_CTL_ADD, source->fd,
+                                     &event);
+    if (rc < 0)
         weft__fetch_sub(&engine->watched, 1);
-        source->fd = -1;
-    }
+    else
+        source->at = at;
     return rc;
+}
+
+int weft__source_open(struct weft__source *source, struct weft__loop *at,
+                      int fd)
+{
+    source->fd = fd;
+    int rc = watch(source, at);
+    if (rc < 0)
+        source->fd = -1;
+    return rc;
+}
+
+/* The new registration reports what is ready now, so what came between the two
+ * is not lost; and it comes first, so that there is always one. */
+void weft__source_move(struct weft__source *source, struct weft__loop *to)
+{
+    struct weft__engine *from = weft__engine_of(source->at);
+    if (watch(source, to) < 0)
+        return;
+    weft__os->poll_ctl(from->epfd, EPOLL_CTL_DEL, source->fd, NULL);
+    weft__fetch_sub(&from->watched, 1);
 }
 
 void weft__source_close(struct weft__source *source)
@@ -65,12 +89,12 @@ void weft__source_close(struct weft__source *source)
     struct weft__engine *engine = weft__engine_of(source->loop);
     if (source->fd >= 0) {
         weft__os->close(source->fd);
-        weft__fetch_sub(&engine->watched, 1);
+        weft__fetch_sub(&weft__engine_of(source->at)->watched, 1);
     }
     weft__lock(&engine->lock);
     source->fd = -1;
-    source->next = engine->free;
-    engine->free = source;
+    source->next = engine->free[source->kind];
+    engine->free[source->kind] = source;
     weft__unlock(&engine->lock);
 }
 

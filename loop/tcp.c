@@ -12,6 +12,8 @@
 #include <errno.h>
 #include <netinet/tcp.h>
 
+#define AWAY 4 /* reads on another loop's worker before it moves there */
+
 enum { CLOSED = 1, USER = 2 };
 
 /* Life */
@@ -30,20 +32,21 @@ static void on_event(struct weft__source *source, uint32_t events)
 int weft__tcp_open(struct weft__loop *loop, int fd, weft_tcp **out)
 {
     int on = 1;
-    struct weft__source *source = weft__source_take(loop);
+    struct weft__source *source =
+        weft__source_take(loop, WEFT__SOURCE_TCP, on_event);
     if (source == NULL) {
         weft__os->close(fd);
         return -ENOMEM;
     }
     weft_tcp *tcp = weft__container_of(source, weft_tcp, source);
-    source->ready = on_event;
     tcp->drained = false;
+    tcp->away = 0;
     weft__store_relaxed(&tcp->use, USER); /* the handle itself */
     weft__store_relaxed(&tcp->hangup, false);
     weft__store_relaxed(&tcp->readable, 0);
     weft__store_relaxed(&tcp->writable, 0);
     weft__os->setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
-    int rc = weft__source_open(source, fd);
+    int rc = weft__source_open(source, loop, fd);
     if (rc < 0) {
         weft__os->close(fd);
         weft__source_close(source);
@@ -154,10 +157,24 @@ int weft_tcp_connect(weft_tcp **out, const char *text, uint16_t port)
 
 /* Reading and writing */
 
+/* Its task has been run elsewhere several times: its loop's worker has more
+ * than it can do. Take the events there, too. */
+static void follow(weft_tcp *tcp)
+{
+    struct weft__loop *here = weft__worker_self()->loop;
+    if (weft__likely(here == tcp->source.at))
+        tcp->away = 0;
+    else if (++tcp->away >= AWAY) {
+        tcp->away = 0;
+        weft__source_move(&tcp->source, here);
+    }
+}
+
 static long try_read(weft_tcp *tcp, void *buffer, size_t size)
 {
     for (;;) {
         if (tcp->drained) {
+            follow(tcp);
             int rc = weft__readiness_wait(&tcp->readable);
             if (rc < 0)
                 return rc;

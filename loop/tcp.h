@@ -16,6 +16,8 @@ struct weft_tcp {
     struct weft__source source;
     _Atomic(uint32_t) use; /* bit 0: closed; above: calls under way */
     _Atomic(bool) hangup;  /* the peer has ended; set by events, for good */
+    uint8_t away;          /* reads in a row on other loops' workers; the
+                               reading task's, as the next one */
     bool drained;          /* a short read: nothing there until an edge comes.
                                 The reading task's */
     weft__readiness readable;
@@ -24,8 +26,8 @@ struct weft_tcp {
 
 _Static_assert(sizeof(struct weft_tcp) <= WEFT__SOURCE_SIZE, "fits a source");
 
-/** A connection on this loop around a connected or connecting socket. The
- * descriptor is closed on failure. 0, -ENOMEM, -ENOSPC. */
+/** A connection around a connected or connecting socket, watched on this loop.
+ * The descriptor is closed on failure. 0, -ENOMEM, -ENOSPC. */
 int weft__tcp_open(struct weft__loop *, int fd, weft_tcp **out);
 
 #endif

@@ -133,12 +133,23 @@ static bool all_others_parked(struct weft__worker *self)
     return true;
 }
 
+/* Returns what has changed since the last time. */
+static struct weft__look look(struct weft__worker *self,
+                              struct weft__worker *other)
+{
+    struct weft__look *seen = &self->seen[other->index];
+    struct weft__look before = *seen;
+    seen->steps = weft__load_relaxed(&other->counters.steps);
+    seen->parks = weft__load_relaxed(&other->counters.parks);
+    return (struct weft__look){seen->steps - before.steps,
+                               seen->parks - before.parks};
+}
+
 static void look_from_now(struct weft__worker *self)
 {
-    struct weft_runtime *rt = self->rt;
     self->looks = 0;
-    for (unsigned i = 0; i < rt->workers; i++)
-        self->seen[i] = weft__load_relaxed(&rt->worker[i].counters.steps);
+    for (unsigned i = 0; i < self->rt->workers; i++)
+        look(self, &self->rt->worker[i]);
 }
 
 /* Returns whether somebody looks after single pieces of work from here on. */
@@ -164,14 +175,9 @@ static void retire(struct weft__worker *self)
     weft__fence(); /* before the recheck; pairs with announce_one()'s */
 }
 
-/* A worker that has not begun a step since the last look is stuck in one. */
-static bool look_at(struct weft__worker *self, struct weft__worker *other)
+/* It has not begun a step since the last look: take what lies with it. */
+static bool rescue(struct weft__worker *self, struct weft__worker *other)
 {
-    uint64_t steps = weft__load_relaxed(&other->counters.steps);
-    bool stuck = steps == self->seen[other->index] && !parked(other);
-    self->seen[other->index] = steps;
-    if (!stuck)
-        return false;
     struct weft__coro *coro = weft__queue_rescue(self, other);
     if (coro != NULL)
         weft__queue_polled(self, coro);
@@ -182,15 +188,37 @@ static bool look_at(struct weft__worker *self, struct weft__worker *other)
     return coro != NULL || events > 0;
 }
 
+/* It has been busy all the time, and tasks wait in line: give it a hand. */
+static bool assist(struct weft__worker *self, struct weft__worker *other)
+{
+    if (weft__ring_size(&other->ring) < 2)
+        return false;
+    weft__store_relaxed(&other->giving, true);
+    struct weft__coro *coro = weft__queue_steal(self);
+    if (coro != NULL)
+        weft__queue_polled(self, coro);
+    return coro != NULL;
+}
+
 static void look_round(struct weft__worker *self)
 {
     struct weft_runtime *rt = self->rt;
     bool found = false;
-    for (unsigned i = 0; i < rt->workers; i++)
-        if (&rt->worker[i] != self)
-            found |= look_at(self, &rt->worker[i]);
+    bool quiet = true;
+    for (unsigned i = 0; i < rt->workers; i++) {
+        struct weft__worker *other = &rt->worker[i];
+        if (other == self)
+            continue;
+        struct weft__look since = look(self, other);
+        bool idle = parked(other);
+        quiet = quiet && idle && since.steps == 0;
+        if (since.steps == 0 && !idle)
+            found |= rescue(self, other);
+        else if (since.parks == 0 && !idle)
+            found |= assist(self, other);
+    }
     self->looks = found ? 0 : self->looks + 1;
-    if (found || self->looks >= LOOKS || all_others_parked(self))
+    if (found || quiet || self->looks >= LOOKS)
         retire(self);
 }
 
@@ -209,6 +237,7 @@ static void withdraw(struct weft__worker *self)
 static void sleep_until(struct weft__worker *self, int64_t until)
 {
     weft__count(self, parks);
+    weft__store_relaxed(&self->giving, false);
     self->polling = true;
     self->rt->driver->wait(self->loop, self, until);
     self->polled = weft__os->now();

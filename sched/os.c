@@ -6,6 +6,7 @@
 #define _GNU_SOURCE
 #include "sched/os.h"
 
+#include "sched/atomic.h"
 #include "sched/base.h"
 
 #include <errno.h>
@@ -216,6 +217,9 @@ static long os_poll_wait(int epfd, struct epoll_event *events, int n,
 {
     if (timeout == 0)
         return OR_ERRNO(epoll_wait(epfd, events, n, 0));
+#ifdef WEFT__TSAN /* it knows that epoll_wait(2) sees what epoll_ctl(2) set */
+    return poll_wait_ms(epfd, events, n, timeout);
+#endif
     struct timespec ts = {.tv_sec = timeout / 1000000000,
                           .tv_nsec = timeout % 1000000000};
     long rc = OR_ERRNO(syscall(SYS_epoll_pwait2, epfd, events, n,

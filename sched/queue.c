@@ -95,6 +95,7 @@ static void put_next(struct weft__worker *worker, struct weft__coro *coro)
         return;
     }
     put_ring(worker, old);
+    weft__store_relaxed(&worker->giving, true);
     weft__idle_announce(worker->rt);
 }
 
@@ -266,18 +267,32 @@ static struct weft__coro *take_oldest_of(void *deque)
     return take_oldest(deque);
 }
 
+static struct weft__coro *steal_fresh(struct weft__worker *thief,
+                                      struct weft__worker *victim, size_t least)
+{
+    size_t size = weft__deque_size(&victim->deque);
+    if (size < least)
+        return NULL;
+    return steal_half(thief, &victim->deque, take_oldest_of, size);
+}
+
+static struct weft__coro *steal_woken(struct weft__worker *thief,
+                                      struct weft__worker *victim)
+{
+    size_t size = weft__ring_size(&victim->ring);
+    return size ? steal_half(thief, &victim->ring, take_ring_of, size) : NULL;
+}
+
+/* What was announced: more than one spawn, or a ring that may be shared. What
+ * its worker comes to in a moment is left to it: its descriptors and, if it is
+ * an event, the next one are warm there, and bigger batches of events cost less
+ * than two workers with half of them each. */
 static struct weft__coro *steal_from(struct weft__worker *thief,
                                      struct weft__worker *victim)
 {
-    size_t woken = weft__ring_size(&victim->ring);
-    size_t fresh = weft__deque_size(&victim->deque);
-    struct weft__coro *coro = NULL;
-    if (woken > 0)
-        coro = steal_half(thief, &victim->ring, take_ring_of, woken);
-    if (coro == NULL && fresh > 0)
-        coro = steal_half(thief, &victim->deque, take_oldest_of, fresh);
-    if (coro == NULL)
-        coro = take_inbox(thief, victim->loop, WEFT__CORO_STOLEN);
+    struct weft__coro *coro = steal_fresh(thief, victim, 2);
+    if (coro == NULL && weft__load_relaxed(&victim->giving))
+        coro = steal_woken(thief, victim);
     return coro;
 }
 
@@ -299,28 +314,48 @@ struct weft__coro *weft__queue_steal(struct weft__worker *thief)
 struct weft__coro *weft__queue_rescue(struct weft__worker *thief,
                                       struct weft__worker *victim)
 {
-    struct weft__coro *coro = steal_from(thief, victim);
+    struct weft__coro *coro = steal_woken(thief, victim);
+    if (coro == NULL)
+        coro = steal_fresh(thief, victim, 1);
+    if (coro == NULL)
+        coro = take_inbox(thief, victim->loop, WEFT__CORO_STOLEN);
     return coro ? coro : mark_stolen(take_next(victim));
 }
 
 /* Looking */
 
-static bool has_work(struct weft__worker *worker, size_t least)
+/* Everything, for who would sleep with nobody to look after it. */
+static bool has_any(struct weft__worker *worker)
 {
-    return weft__deque_size(&worker->deque) >= least ||
-           weft__ring_size(&worker->ring) >= least ||
-           (least == 1 && (weft__load_relaxed(&worker->next) != NULL ||
-                           !weft__inbox_is_empty(&worker->loop->inbox)));
+    return weft__deque_size(&worker->deque) > 0 ||
+           weft__ring_size(&worker->ring) > 0 ||
+           !weft__inbox_is_empty(&worker->loop->inbox) ||
+           weft__load_relaxed(&worker->next) != NULL;
+}
+
+/* What steal_from() would take. */
+static bool has_announced(struct weft__worker *worker)
+{
+    return weft__deque_size(&worker->deque) > 1 ||
+           (weft__load_relaxed(&worker->giving) &&
+            weft__ring_size(&worker->ring) > 0);
+}
+
+static bool has_pinned(struct weft__worker *worker)
+{
+    return worker->pinned_head != NULL ||
+           !weft__inbox_is_empty(&worker->pinned_inbox);
 }
 
 bool weft__queue_any(struct weft__worker *self, bool singles)
 {
     struct weft_runtime *rt = self->rt;
-    if (self->pinned_head != NULL || !weft__inbox_is_empty(&self->pinned_inbox))
+    if (has_pinned(self) || has_any(self))
         return true;
     for (unsigned i = 0; i < rt->workers; i++) {
         struct weft__worker *worker = &rt->worker[i];
-        if (has_work(worker, worker == self || singles ? 1 : 2))
+        if (worker != self &&
+            (singles ? has_any(worker) : has_announced(worker)))
             return true;
     }
     return false;

@@ -53,7 +53,7 @@ size_t weft__stack_size(unsigned kind)
 int weft__stack_class(size_t size)
 {
     for (unsigned kind = 0; kind < WEFT__STACK_CLASSES; kind++)
-        if (size <= classes[kind].usable)
+        if (size <= classes[kind].usable - PAGE)
             return (int)kind;
     return -1;
 }

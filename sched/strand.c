@@ -57,7 +57,7 @@ static bool step(struct weft__strand *strand, struct weft__coro *callback,
     struct weft__strand_step first = {.strand = strand};
     callback->step = &first;
     callback->stack = stack;
-    callback->flags &= (uint8_t)~WEFT__CORO_FRESH;
+    weft__worker_started(callback);
     weft__worker_self()->current = callback;
     callback->entry(callback);
     return !first.suspended;

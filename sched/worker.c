@@ -314,11 +314,7 @@ static void resume(struct weft__worker *worker, struct weft__coro *coro,
 static void start(struct weft__worker *worker, struct weft__coro *coro,
                   struct weft__stack *self)
 {
-    coro->flags &= (uint8_t)~WEFT__CORO_FRESH;
-    if (weft__unlikely(coro->flags & WEFT__CORO_SUBMITTED)) {
-        coro->flags &= (uint8_t)~WEFT__CORO_SUBMITTED;
-        weft__fetch_sub(&coro->alarm.loop->waiting, 1);
-    }
+    weft__worker_started(coro);
     if (weft__likely(coro->stack_class == WEFT__STACK_DEFAULT))
         run_here(worker, coro, self);
     else

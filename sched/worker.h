@@ -48,6 +48,12 @@ struct weft__counters {
 #undef WEFT__COUNTER
 };
 
+/* What a sentinel remembers of a worker. */
+struct weft__look {
+    uint64_t steps;
+    uint64_t parks;
+};
+
 struct weft__worker {
     /* Owner only, unless said otherwise. */
     struct weft__coro *current; /* NULL in the dispatcher */
@@ -67,21 +73,25 @@ struct weft__worker {
     struct weft__pool_cache tasks;
     struct weft__coro *pinned_head; /* ready and pinned, by ->link */
     struct weft__coro *pinned_tail;
-    unsigned streak; /* steps in a row from the next slot */
-    unsigned budget; /* calls that may still end without a suspension */
-    bool searching;  /* counted in idle.searching */
-    bool polling;    /* it queues what it polls: announce only once */
-    bool sentinel;   /* its index stands in idle.sentinel */
-    unsigned looks;  /* as the sentinel: looks that found nothing */
-    int64_t polled;  /* when it polled last */
-    uint64_t chance; /* state of its random numbers */
-    uint64_t *seen;  /* as the sentinel: steps of each worker, last look */
+    unsigned streak;         /* steps in a row from the next slot */
+    unsigned budget;         /* calls that may still end without a suspension */
+    bool searching;          /* counted in idle.searching */
+    bool polling;            /* it queues what it polls: announce only once */
+    bool sentinel;           /* its index stands in idle.sentinel */
+    unsigned looks;          /* as the sentinel: looks that found nothing */
+    int64_t polled;          /* when it polled last */
+    uint64_t chance;         /* state of its random numbers */
+    struct weft__look *seen; /* as the sentinel: each worker, last time */
     struct weft__stack thread_stack; /* where the thread itself began */
     uintptr_t thread;                /* written by who started it */
     void *alternate;                 /* signal stack */
 
     /* Written by the owner; `steps` tells the sentinel whether it is stuck. */
     WEFT__APART struct weft__counters counters;
+
+    /* It has more in its ring than it will come to soon: thieves may help.
+     * Set by the owner and by a sentinel, cleared by the owner when it parks. */
+    _Atomic(bool) giving;
 
     /* Exchanged by the owner and by thieves. */
     WEFT__APART _Atomic(struct weft__coro *) next; /* to run next */
@@ -161,6 +171,16 @@ struct weft__coro *weft__queue_rescue(struct weft__worker *thief,
 /** Is there anything to take or steal? Pinned ones count for their owner.
  * Without `singles`, what a sentinel looks after does not count. */
 bool weft__queue_any(struct weft__worker *, bool singles);
+
+/** It starts: it is not fresh any more, and a submission does not wait. */
+static inline void weft__worker_started(struct weft__coro *coro)
+{
+    coro->flags &= (uint8_t)~WEFT__CORO_FRESH;
+    if (weft__unlikely(coro->flags & WEFT__CORO_SUBMITTED)) {
+        coro->flags &= (uint8_t)~WEFT__CORO_SUBMITTED;
+        weft__fetch_sub(&coro->alarm.loop->waiting, 1);
+    }
+}
 
 /* Random numbers for who to rob: xorshift. Owner. */
 static inline uint64_t weft__worker_chance(struct weft__worker *worker)
