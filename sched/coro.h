@@ -39,6 +39,7 @@ enum {
     WEFT__CORO_INJECTED = 4,   /* came through an inbox; for the counters */
     WEFT__CORO_STOLEN = 8,     /* was stolen; for the counters */
     WEFT__CORO_SUBMITTED = 16, /* counts in its loop's ->waiting */
+    WEFT__CORO_RUNNER = 32,    /* of a strand: not a task */
 };
 
 struct weft__worker;

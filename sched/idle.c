@@ -5,6 +5,8 @@
 #include "sched/runtime.h"
 
 #define LOOK_NS 1000000 /* how often the sentinel looks round */
+#define DOZE_NS 50000   /* and how often at first */
+#define DOZES 3         /* such looks */
 #define LOOKS 10        /* fruitless ones before it goes to sleep for good */
 
 static _Atomic(uint64_t) *word_of(struct weft__worker *worker)
@@ -52,8 +54,9 @@ void weft__idle_announce(struct weft_runtime *rt)
     if (rt->workers == 1 && weft__worker_self() != NULL &&
         weft__worker_self()->rt == rt)
         return;
-    weft__fence(); /* the work before the look; pairs with park's */
-    if (weft__load_fenced(&rt->idle.searching) == 0)
+    weft__fence(); /* the work before the looks; pairs with park's */
+    if (weft__load_fenced(&rt->idle.searching) == 0 &&
+        !(weft__load_fenced(&rt->idle.sentinel) & WEFT__IDLE_DOZING))
         wake_somebody(rt);
 }
 
@@ -161,11 +164,19 @@ static bool appoint(struct weft__worker *self)
         all_others_parked(self))
         return false;
     uint32_t none = 0; /* read by announce_one() */
-    if (weft__cas_sc(&self->rt->idle.sentinel, &none, self->index + 1)) {
+    uint32_t mine = (self->index + 1) | WEFT__IDLE_DOZING;
+    if (weft__cas_sc(&self->rt->idle.sentinel, &none, mine)) {
         self->sentinel = true;
         look_from_now(self);
     }
     return true;
+}
+
+/* Then it is for the others again to wake somebody. The recheck in park comes
+ * after the store. */
+static void stop_dozing(struct weft__worker *self)
+{
+    weft__store_fenced(&self->rt->idle.sentinel, self->index + 1);
 }
 
 static void retire(struct weft__worker *self)
@@ -220,6 +231,8 @@ static void look_round(struct weft__worker *self)
     self->looks = found ? 0 : self->looks + 1;
     if (found || quiet || self->looks >= LOOKS)
         retire(self);
+    else if (self->looks == DOZES)
+        stop_dozing(self);
 }
 
 /* Parking */
@@ -261,7 +274,9 @@ void weft__idle_park(struct weft__worker *self)
         return;
     }
     int64_t until = weft__load_relaxed(&self->loop->timers.next);
-    int64_t look = self->sentinel ? weft__os->now() + LOOK_NS : INT64_MAX;
+    int64_t look = INT64_MAX;
+    if (self->sentinel)
+        look = weft__os->now() + (self->looks < DOZES ? DOZE_NS : LOOK_NS);
     sleep_until(self, until < look ? until : look);
     if (self->sentinel && !self->searching)
         look_round(self);

@@ -14,6 +14,10 @@
  * look, its events and timers included. The sentinel goes to sleep for good
  * after some looks that found nothing to do; the next single piece of work
  * appoints a new one. When everybody sleeps nobody looks.
+ *
+ * A sentinel that has just run out of work dozes: its first looks are some tens
+ * of microseconds apart, and until then nobody wakes anybody at all. So a
+ * program that makes work in short bursts does not pay for a wake in each.
  */
 #ifndef WEFT_SCHED_IDLE_H
 #define WEFT_SCHED_IDLE_H
@@ -27,13 +31,16 @@
 struct weft_runtime;
 struct weft__worker;
 
+enum { WEFT__IDLE_DOZING = 1 << 16 };
+
 struct weft__idle {
     /* Bit set: the worker sleeps or is about to. Set by the worker; cleared by
      * it, or by who wakes it. */
     WEFT__APART _Atomic(uint64_t) parked[WEFT__IDLE_WORDS];
     /* Workers that were woken to search and have not found work yet. */
     _Atomic(uint32_t) searching;
-    /* 1 + the index of the sentinel, or 0. Written by that worker. */
+    /* 1 + the index of the sentinel, or 0, with DOZING. Written by that
+     * worker. */
     _Atomic(uint32_t) sentinel;
 };
 

@@ -21,6 +21,7 @@
 #include <string.h>
 #include <sys/eventfd.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/random.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -95,6 +96,7 @@ static void *thread_main(void *arg)
     struct start start = *(struct start *)arg;
     free(arg);
     pthread_setname_np(pthread_self(), start.name);
+    prctl(PR_SET_TIMERSLACK, 1); /* a timed sleep ends when it should */
     start.fn(start.arg);
     return NULL;
 }

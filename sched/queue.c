@@ -17,7 +17,7 @@
 
 #define STREAK 3 /* from the next slot before the others get a turn */
 #define FAIR 64  /* steps between two looks at what usually comes last */
-#define STEAL_MAX 16
+#define STEAL_MAX 32
 
 /* Putting */
 

@@ -9,7 +9,7 @@ static void schedule(struct weft__strand *strand)
     struct weft__coro *runner = &strand->runner;
     struct weft__worker *self = weft__worker_self();
     weft__store_relaxed(&runner->wake, 0);
-    runner->flags = WEFT__CORO_FRESH | WEFT__CORO_KEEP;
+    runner->flags = WEFT__CORO_FRESH | WEFT__CORO_KEEP | WEFT__CORO_RUNNER;
     if (self == NULL || self->rt != runner->rt) {
         struct weft__loop *loop =
             weft__container_of(strand, struct weft__loop, strand);
@@ -79,6 +79,19 @@ static void run(struct weft__coro *runner)
             return;
     }
     schedule(strand);
+}
+
+void weft__strand_not_started(struct weft__coro *runner)
+{
+    struct weft__strand *strand =
+        weft__container_of(runner, struct weft__strand, runner);
+    do {
+        struct weft__coro *callback;
+        while ((callback = next(strand)) != NULL) {
+            weft__worker_started(callback);
+            runner->rt->hooks->not_started(callback);
+        }
+    } while (!rest(strand));
 }
 
 void weft__strand_suspended(struct weft__coro *callback)

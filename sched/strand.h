@@ -29,6 +29,9 @@ void weft__strand_init(struct weft__strand *, struct weft_runtime *);
 /** Queue a callback. Any thread. */
 void weft__strand_push(struct weft__strand *, struct weft__coro *callback);
 
+/** There is no stack for the runner: all that wait end as not started. */
+void weft__strand_not_started(struct weft__coro *runner);
+
 /** A callback has suspended for the first time: go on without it. Called by
  * the dispatcher, after the callback's stack was left. */
 void weft__strand_suspended(struct weft__coro *callback);

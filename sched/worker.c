@@ -250,13 +250,22 @@ static void retire(struct weft__worker *worker, struct weft__stack *self)
     go_to(worker, &self->sp, worker->dispatcher, dispatcher_entry);
 }
 
+/* There is no stack to start it on. */
+static void not_started(struct weft__worker *worker, struct weft__coro *coro)
+{
+    if (coro->flags & WEFT__CORO_RUNNER)
+        weft__strand_not_started(coro);
+    else
+        worker->rt->hooks->not_started(coro);
+}
+
 static void run_here(struct weft__worker *worker, struct weft__coro *coro,
                      struct weft__stack *self)
 {
     if (weft__unlikely(worker->spare == NULL)) {
         worker->spare = stack_take(worker, WEFT__STACK_DEFAULT);
         if (worker->spare == NULL) {
-            worker->rt->hooks->not_started(coro);
+            not_started(worker, coro);
             return;
         }
     }
