@@ -3,7 +3,7 @@
 #ifndef WEFT_FUTURE_SHUTDOWN_H
 #define WEFT_FUTURE_SHUTDOWN_H
 
-/** Name what still runs, on stderr. `rt` is a weft_runtime. Any thread. */
-void weft__shutdown_name(void *rt);
+/** Name what still runs, on stderr. `arg` is a weft_runtime. Any thread. */
+void weft__shutdown_name(void *arg);
 
 #endif

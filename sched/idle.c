@@ -103,21 +103,23 @@ static void stop_searching(struct weft__worker *worker)
     weft__fetch_sub_sc(&worker->rt->idle.searching, 1);
 }
 
-/* The last searcher to find work passes the word on: whoever queued something
- * meanwhile saw a searcher and woke nobody. */
+/* Whoever queued something meanwhile saw a searcher, or a sentinel, and woke
+ * nobody; and who parked left single pieces to the sentinel. So the one that
+ * leaves for work of its own passes the word on. */
 void weft__idle_found(struct weft__worker *worker)
 {
     struct weft_runtime *rt = worker->rt;
     worker->looks = 0;
     if (worker->sentinel) {
         worker->sentinel = false;
-        weft__store_release(&rt->idle.sentinel, 0); /* announce_one() reads */
+        weft__xchg_sc(&rt->idle.sentinel, 0); /* announce_one() reads */
     }
-    if (!worker->searching)
-        return;
     stop_searching(worker);
+    weft__fence(); /* the leaving before the look; pairs with announce's */
     if (weft__queue_any(worker, false))
         weft__idle_announce(rt);
+    else if (weft__queue_any(worker, true))
+        weft__idle_announce_one(rt);
 }
 
 /* The sentinel */
@@ -229,8 +231,8 @@ static void look_round(struct weft__worker *self)
             found |= assist(self, other);
     }
     self->looks = found ? 0 : self->looks + 1;
-    if (found || quiet || self->looks >= LOOKS)
-        retire(self);
+    if (quiet || self->looks >= LOOKS)
+        retire(self); /* who has found something leaves by idle_found() */
     else if (self->looks == DOZES)
         stop_dozing(self);
 }

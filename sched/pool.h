@@ -45,20 +45,20 @@ struct weft__pool *weft__pool_new(unsigned shards);
 void weft__pool_close(struct weft__pool *);
 
 /** A descriptor from a worker's list, refilled from its shard; or NULL. */
-struct weft__coro *weft__pool_refill(struct weft__pool *, unsigned shard,
+struct weft__coro *weft__pool_refill(struct weft__pool *, unsigned index,
                                      struct weft__pool_cache *);
 
 /** The worker's list has grown long: give half of it back. */
-void weft__pool_spill(struct weft__pool *, unsigned shard,
+void weft__pool_spill(struct weft__pool *, unsigned index,
                       struct weft__pool_cache *);
 
 /** Take one, or give one back, from a thread that is no worker of the pool's
  * runtime. */
-struct weft__coro *weft__pool_take(struct weft__pool *, unsigned shard);
+struct weft__coro *weft__pool_take(struct weft__pool *, unsigned index);
 void weft__pool_give(struct weft__coro *);
 
 /** Give all of a worker's list back: the worker ends. */
-void weft__pool_drain(struct weft__pool *, unsigned shard,
+void weft__pool_drain(struct weft__pool *, unsigned index,
                       struct weft__pool_cache *);
 
 /** The pool a descriptor came from. */
@@ -71,26 +71,26 @@ void weft__pool_each(struct weft__pool *,
 #define WEFT__POOL_CACHE 256
 
 static inline struct weft__coro *
-weft__pool_alloc(struct weft__pool *pool, unsigned shard,
+weft__pool_alloc(struct weft__pool *pool, unsigned index,
                  struct weft__pool_cache *cache)
 {
     struct weft__coro *coro = cache->free;
     if (weft__unlikely(coro == NULL))
-        return weft__pool_refill(pool, shard, cache);
+        return weft__pool_refill(pool, index, cache);
     struct weft__link *next = coro->link.next;
     cache->free = next ? weft__coro_of_link(next) : NULL;
     cache->count--;
     return coro;
 }
 
-static inline void weft__pool_free(struct weft__pool *pool, unsigned shard,
+static inline void weft__pool_free(struct weft__pool *pool, unsigned index,
                                    struct weft__pool_cache *cache,
                                    struct weft__coro *coro)
 {
     coro->link.next = cache->free ? &cache->free->link : NULL;
     cache->free = coro;
     if (weft__unlikely(++cache->count > 2 * WEFT__POOL_CACHE))
-        weft__pool_spill(pool, shard, cache);
+        weft__pool_spill(pool, index, cache);
 }
 
 #endif

@@ -28,6 +28,13 @@
 _Thread_local struct weft__worker *weft__worker_of_thread
     __attribute__((tls_model("initial-exec")));
 
+#if !defined(__x86_64__) && !defined(__aarch64__)
+struct weft__worker *weft__worker_self(void)
+{
+    return weft__worker_of_thread;
+}
+#endif
+
 void weft__worker_set(struct weft__worker *worker)
 {
     weft__worker_of_thread = worker;

@@ -105,6 +105,7 @@ struct weft__worker {
 extern _Thread_local struct weft__worker *weft__worker_of_thread
     __attribute__((tls_model("initial-exec")));
 
+#if defined(__x86_64__) || defined(__aarch64__)
 static inline struct weft__worker *weft__worker_self(void)
 {
     struct weft__worker *self;
@@ -126,6 +127,9 @@ static inline struct weft__worker *weft__worker_self(void)
 #endif
     return self;
 }
+#else
+WEFT__NOINLINE struct weft__worker *weft__worker_self(void);
+#endif
 
 void weft__worker_set(struct weft__worker *);
 
@@ -141,7 +145,7 @@ int weft__worker_open(struct weft__worker *, struct weft_runtime *,
 void weft__worker_close(struct weft__worker *);
 
 /** The thread's main function: dispatch until the runtime stops. */
-void weft__worker_main(void *worker);
+void weft__worker_main(void *arg);
 
 /* Queues: queue.c. All of them make a coroutine run some day. */
 

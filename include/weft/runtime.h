@@ -133,6 +133,8 @@ WEFT_API void weft_runtime_unref(weft_runtime *);
  * Ownership:     borrows.
  * Returns:       0, also when it has ended before; -WEFT_EBUSY: something had
  *                not ended in time and is named on stderr; its worker goes on.
+ *                -WEFT_EDEADLK in a coroutine of another runtime, which would
+ *                block its worker: weft_to_thread() it.
  */
 WEFT_API int weft_runtime_shutdown(weft_runtime *);
 
