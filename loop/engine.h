@@ -21,7 +21,9 @@ enum weft__source_kind { WEFT__SOURCE_TCP, WEFT__SOURCE_QUEUE };
 /* What an event names. */
 struct weft__source {
     void (*ready)(struct weft__source *, uint32_t events); /* fixed */
-    struct weft__loop *loop;     /* whose memory it is; fixed */
+    void (*left)(struct weft__source *); /* fixed; at the end of the loop, if it
+                                            is open then; may be NULL */
+    struct weft__loop *loop;             /* whose memory it is; fixed */
     struct weft__loop *at;       /* where it is registered; the reader's */
     struct weft__source *next;   /* in a free list; under the engine's lock */
     int fd;                      /* -1 while free */
@@ -54,10 +56,11 @@ static inline struct weft__engine *weft__engine_of(struct weft__loop *loop)
 
 /** A source of WEFT__SOURCE_SIZE bytes, whose fd is -1; NULL without memory.
  * Zeroed, or recycled as one of its kind left it. All of a kind have the same
- * `ready`. Any worker. */
+ * functions. Any worker. */
 struct weft__source *
 weft__source_take(struct weft__loop *, enum weft__source_kind,
-                  void (*ready)(struct weft__source *, uint32_t events));
+                  void (*ready)(struct weft__source *, uint32_t events),
+                  void (*left)(struct weft__source *));
 
 /** Watch `fd` for reading, writing and hang-up on a loop. 0 or a negative code;
  * then it is as before. */

@@ -95,6 +95,14 @@ static void free_listener(weft_tcp_listener *listener)
     weft__mem_free(listener);
 }
 
+/* The runtime ends with it open: its last queue takes the listener along. */
+static void on_left(struct weft__source *source)
+{
+    struct queue *queue = weft__container_of(source, struct queue, source);
+    if (--queue->listener->queues == 0)
+        weft__mem_free(queue->listener);
+}
+
 static void done_with(weft_tcp_listener *listener)
 {
     weft__lock(&listener->lock);
@@ -104,14 +112,18 @@ static void done_with(weft_tcp_listener *listener)
         free_listener(listener);
 }
 
-static int bound_socket(const struct weft__address *at, int sharing)
+/* Any may follow upon a server whose last connections still linger. */
+static int bound_socket(const struct weft__address *at, bool sharing)
 {
     int on = 1;
     long fd = weft__os->socket(at->any.sa_family, SOCK_STREAM, 0);
     if (fd < 0)
         return (int)fd;
-    long rc =
-        weft__os->setsockopt((int)fd, SOL_SOCKET, sharing, &on, sizeof(on));
+    long rc = weft__os->setsockopt((int)fd, SOL_SOCKET, SO_REUSEADDR, &on,
+                                   sizeof(on));
+    if (rc == 0 && sharing)
+        rc = weft__os->setsockopt((int)fd, SOL_SOCKET, SO_REUSEPORT, &on,
+                                  sizeof(on));
     if (rc == 0)
         rc = weft__os->bind((int)fd, &at->any, at->size);
     if (rc < 0)
@@ -123,7 +135,7 @@ static int bound_socket(const struct weft__address *at, int sharing)
  * not share does. It also finds a free port, if any will do. */
 static int reserve(struct weft__address *at)
 {
-    int fd = bound_socket(at, SO_REUSEADDR);
+    int fd = bound_socket(at, false);
     if (fd < 0)
         return fd;
     socklen_t size = at->size;
@@ -136,14 +148,14 @@ static int open_queue(weft_tcp_listener *listener, struct weft__loop *loop,
                       const struct weft__address *at)
 {
     struct weft__source *source =
-        weft__source_take(loop, WEFT__SOURCE_QUEUE, on_event);
+        weft__source_take(loop, WEFT__SOURCE_QUEUE, on_event, on_left);
     if (source == NULL)
         return -ENOMEM;
     struct queue *queue = weft__container_of(source, struct queue, source);
     listener->queue[loop->index] = queue;
     set_listener(queue, listener);
     weft__store_relaxed(&queue->hot, false);
-    int fd = bound_socket(at, SO_REUSEPORT);
+    int fd = bound_socket(at, true);
     if (fd < 0)
         return fd;
     int rc = (int)weft__os->listen(fd, BACKLOG);

@@ -31,10 +31,11 @@ static bool grow(struct weft__engine *engine, const struct weft__source *like)
 
 struct weft__source *
 weft__source_take(struct weft__loop *loop, enum weft__source_kind kind,
-                  void (*ready)(struct weft__source *, uint32_t events))
+                  void (*ready)(struct weft__source *, uint32_t events),
+                  void (*left)(struct weft__source *))
 {
     struct weft__source fresh = {
-        .ready = ready, .loop = loop, .fd = -1, .kind = kind};
+        .ready = ready, .left = left, .loop = loop, .fd = -1, .kind = kind};
     struct weft__engine *engine = weft__engine_of(loop);
     struct weft__source *source = NULL;
     weft__lock(&engine->lock);
@@ -105,8 +106,11 @@ void weft__source_close_all(struct weft__engine *engine)
         struct weft__source_slab *next = slab->next;
         for (size_t i = 0; i < PER_SLAB; i++) {
             struct weft__source *source = (void *)slab->place[i];
-            if (source->fd >= 0)
-                weft__os->close(source->fd);
+            if (source->fd < 0)
+                continue;
+            weft__os->close(source->fd);
+            if (source->left != NULL)
+                source->left(source);
         }
         weft__mem_free(slab);
         slab = next;

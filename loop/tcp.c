@@ -14,7 +14,7 @@
 
 #define AWAY 4 /* reads on another loop's worker before it moves there */
 
-enum { CLOSED = 1, USER = 2 };
+enum { CLOSED = 1, READING = 2, WRITING = 4, USER = 8 }; /* of ->use */
 
 /* Life */
 
@@ -33,7 +33,7 @@ int weft__tcp_open(struct weft__loop *loop, int fd, weft_tcp **out)
 {
     int on = 1;
     struct weft__source *source =
-        weft__source_take(loop, WEFT__SOURCE_TCP, on_event);
+        weft__source_take(loop, WEFT__SOURCE_TCP, on_event, NULL);
     if (source == NULL) {
         weft__os->close(fd);
         return -ENOMEM;
@@ -56,23 +56,29 @@ int weft__tcp_open(struct weft__loop *loop, int fd, weft_tcp **out)
     return 0;
 }
 
-static void done_with(weft_tcp *tcp)
+static void done_with(weft_tcp *tcp, uint32_t what)
 {
     /* Orders all calls before the close. */
-    if (weft__fetch_sub(&tcp->use, USER) == (USER | CLOSED))
+    if (weft__fetch_sub(&tcp->use, what) == (what | CLOSED))
         weft__source_close(&tcp->source);
 }
 
-static int begin(weft_tcp *tcp)
+/* To read or to write; what is the reader's own is its alone until then. */
+static int begin(weft_tcp *tcp, uint32_t what)
 {
     int rc = weft__task_check();
     if (rc < 0)
         return rc;
-    /* Pairs with weft_tcp_close(): we hold the descriptor, or see it closed. */
-    if (!(weft__fetch_add(&tcp->use, USER) & CLOSED))
-        return 0;
-    done_with(tcp);
-    return -WEFT_ECLOSED;
+    uint32_t seen = weft__load_relaxed(&tcp->use);
+    do {
+        if (seen & CLOSED)
+            return -WEFT_ECLOSED;
+        if (seen & what)
+            return -WEFT_EBUSY;
+        /* Pairs with weft_tcp_close(): we hold the descriptor, or see it
+         * closed; and with done_with() of the one before. */
+    } while (!weft__cas_weak(&tcp->use, &seen, (seen | what) + USER));
+    return 0;
 }
 
 void weft_tcp_close(weft_tcp *tcp)
@@ -82,7 +88,7 @@ void weft_tcp_close(weft_tcp *tcp)
     weft__fetch_or(&tcp->use, CLOSED); /* pairs with begin() */
     weft__readiness_close(&tcp->readable);
     weft__readiness_close(&tcp->writable);
-    done_with(tcp);
+    done_with(tcp, USER);
 }
 
 int weft_tcp_fd(const weft_tcp *tcp)
@@ -195,11 +201,11 @@ static long try_read(weft_tcp *tcp, void *buffer, size_t size)
 
 ssize_t weft_tcp_read(weft_tcp *tcp, void *buffer, size_t size)
 {
-    int rc = begin(tcp);
+    int rc = begin(tcp, READING);
     if (rc < 0)
         return rc;
     long got = size > 0 ? try_read(tcp, buffer, size) : 0;
-    done_with(tcp);
+    done_with(tcp, USER | READING);
     weft__io_give_way();
     return got;
 }
@@ -223,11 +229,11 @@ static long try_write(weft_tcp *tcp, const char *buffer, size_t size)
 
 ssize_t weft_tcp_write(weft_tcp *tcp, const void *buffer, size_t size)
 {
-    int rc = begin(tcp);
+    int rc = begin(tcp, WRITING);
     if (rc < 0)
         return rc;
     long sent = try_write(tcp, buffer, size);
-    done_with(tcp);
+    done_with(tcp, USER | WRITING);
     weft__io_give_way();
     return sent;
 }

@@ -14,7 +14,8 @@
 
 struct weft_tcp {
     struct weft__source source;
-    _Atomic(uint32_t) use; /* bit 0: closed; above: calls under way */
+    _Atomic(uint32_t) use; /* closed, being read, being written; above: calls
+                              under way, and the handle */
     _Atomic(bool) hangup;  /* the peer has ended; set by events, for good */
     uint8_t away;          /* reads in a row on other loops' workers; the
                                reading task's, as the next one */

@@ -41,11 +41,12 @@ int weft__uring_open(struct weft__loop *loop)
     return 0;
 }
 
-/* Under the lock. What the kernel does not take now it takes with the next
- * submission or the next reap. */
-static void submit(struct weft__engine *engine)
+/* Under the lock. What the kernel does not take now (false) it takes with the
+ * next submission or the next reap, whenever that is. */
+static bool submit(struct weft__engine *engine)
 {
     engine->unsubmitted = weft__os->ring_submit(&engine->ring) < 0;
+    return !engine->unsubmitted;
 }
 
 /* Under the lock; the completed ones, newest first. */
@@ -116,21 +117,40 @@ static bool withdraw(struct weft__operation **done, struct weft__operation *op)
     return true;
 }
 
+static void make_nop(struct io_uring_sqe *sqe)
+{
+    io_uring_prep_nop(sqe);
+    io_uring_sqe_set_data(sqe, NULL);
+}
+
+/* Under the lock. False: not taken. Then its entry, which the kernel has not
+ * seen, becomes one that nobody waits for. */
+static bool submit_one(struct weft__engine *engine, struct weft__operation *op)
+{
+    if (engine->unsubmitted && !submit(engine))
+        return false;
+    struct io_uring_sqe *sqe = io_uring_get_sqe(&engine->ring);
+    if (sqe == NULL) {
+        submit(engine);
+        return false;
+    }
+    prepare(sqe, op);
+    weft__fetch_add_relaxed(&engine->in_flight, 1);
+    if (submit(engine))
+        return true;
+    make_nop(sqe);
+    weft__fetch_sub(&engine->in_flight, 1);
+    return false;
+}
+
 int weft__uring_submit(struct weft__operation *op)
 {
     struct weft__engine *engine = weft__engine_of(op->loop);
     weft__lock(&engine->lock);
-    struct io_uring_sqe *sqe = io_uring_get_sqe(&engine->ring);
-    if (sqe == NULL || engine->unsubmitted) {
-        if (sqe != NULL)
-            io_uring_prep_nop(sqe), io_uring_sqe_set_data(sqe, NULL);
-        submit(engine);
+    if (!submit_one(engine, op)) {
         weft__unlock(&engine->lock);
         return -EBUSY;
     }
-    prepare(sqe, op);
-    weft__fetch_add_relaxed(&engine->in_flight, 1);
-    submit(engine);
     /* A file in the page cache is read within the submission. */
     struct weft__operation *done = collect(engine);
     bool mine = withdraw(&done, op);

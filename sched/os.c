@@ -149,7 +149,7 @@ static long os_thread_detach(uintptr_t thread)
     return -pthread_detach((pthread_t)thread);
 }
 
-static long os_futex_wait(const void *word, uint32_t seen, int64_t until)
+static long futex_wait(const void *word, uint32_t seen, int64_t until)
 {
     struct timespec at = {.tv_sec = until / 1000000000,
                           .tv_nsec = until % 1000000000};
@@ -157,6 +157,26 @@ static long os_futex_wait(const void *word, uint32_t seen, int64_t until)
         syscall(SYS_futex, word, FUTEX_WAIT_BITSET | FUTEX_PRIVATE_FLAG, seen,
                 until == INT64_MAX ? NULL : &at, NULL, FUTEX_BITSET_MATCH_ANY));
 }
+
+#ifdef WEFT__TSAN
+/* It delivers signals only in calls that it knows: give it one now and then.
+ * The word is compared again each time, and nothing returns earlier. */
+static long os_futex_wait(const void *word, uint32_t seen, int64_t until)
+{
+    for (;;) {
+        int64_t slice = weft__os_real.now() + 20000000;
+        long rc = futex_wait(word, seen, slice < until ? slice : until);
+        if (rc != -ETIMEDOUT || slice >= until)
+            return rc;
+        usleep(0);
+    }
+}
+#else
+static long os_futex_wait(const void *word, uint32_t seen, int64_t until)
+{
+    return futex_wait(word, seen, until);
+}
+#endif
 
 static long os_futex_wake(const void *word, int count)
 {

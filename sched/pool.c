@@ -76,12 +76,36 @@ static bool grow(struct weft__pool *pool, struct weft__pool_shard *shard)
     return true;
 }
 
+/* Half of what another shard has: tasks may be spawned here for ever and end
+ * elsewhere. Under the shard's lock, so the others are only tried. */
+static bool borrow(struct weft__pool *pool, struct weft__pool_shard *shard)
+{
+    for (unsigned i = 0; i < pool->shards && shard->free == NULL; i++) {
+        struct weft__pool_shard *other = &pool->shard[i];
+        if (other == shard || !weft__lock_try(&other->lock))
+            continue;
+        size_t half = (other->count + 1) / 2;
+        for (size_t n = half < PER_SLAB ? half : PER_SLAB; n > 0; n--) {
+            chain(&shard->free, unchain(&other->free));
+            shard->count++;
+            other->count--;
+        }
+        weft__unlock(&other->lock);
+    }
+    return shard->free != NULL;
+}
+
+static bool has_some(struct weft__pool *pool, struct weft__pool_shard *shard)
+{
+    return shard->free != NULL || borrow(pool, shard) || grow(pool, shard);
+}
+
 struct weft__coro *weft__pool_take(struct weft__pool *pool, unsigned index)
 {
     struct weft__pool_shard *shard = &pool->shard[index];
     weft__lock(&shard->lock);
     struct weft__coro *coro = NULL;
-    if (shard->free != NULL || grow(pool, shard)) {
+    if (has_some(pool, shard)) {
         coro = unchain(&shard->free);
         shard->count--;
     }
@@ -94,7 +118,7 @@ struct weft__coro *weft__pool_refill(struct weft__pool *pool, unsigned index,
 {
     struct weft__pool_shard *shard = &pool->shard[index];
     weft__lock(&shard->lock);
-    if (shard->free != NULL || grow(pool, shard)) {
+    if (has_some(pool, shard)) {
         while (cache->count < WEFT__POOL_CACHE && shard->free != NULL) {
             chain(&cache->free, unchain(&shard->free));
             shard->count--;

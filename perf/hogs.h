@@ -1,0 +1,45 @@
+// SPDX-License-Identifier: MIT
+/*
+ * Load in closed loop: N connections, each of which asks for something heavy
+ * again and again, the next as soon as the last was answered. Their latency is
+ * not measured: it is their number that counts.
+ */
+#ifndef WEFT_PERF_HOGS_H
+#define WEFT_PERF_HOGS_H
+
+#include <stdatomic.h>
+#include <stdint.h>
+
+#include <weft/future.h>
+
+#include "perf/client.h"
+#include "perf/pace.h"
+
+struct perf_hog;
+
+struct perf_hogs {
+    const struct perf_peer *peer;
+    perf_pace_path *path; /* what to ask for with the n-th request of all */
+    void *context;
+    uint64_t count;
+
+    struct perf_hog *all;
+    weft_future *watcher;
+    atomic_bool stop;
+    _Atomic uint64_t asked, done;
+    _Atomic uint64_t failed[PERF_FAILURES];
+    weft_time start;
+    double per_second; /* filled by perf_hogs_stop() */
+};
+
+/** Start; the first four members are filled in, the others zero. In a
+ * coroutine. 0 or -ENOMEM. */
+int perf_hogs_start(struct perf_hogs *);
+
+/** Let each finish the request that is under way, and take the rate. In the
+ * same coroutine; if that is cancelled, so are they. */
+void perf_hogs_stop(struct perf_hogs *);
+
+uint64_t perf_hogs_failures(const struct perf_hogs *);
+
+#endif

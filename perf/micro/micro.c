@@ -1,0 +1,380 @@
+// SPDX-License-Identifier: MIT
+/*
+ * `weft-perf micro` and `weft-perf calibrate`: which workloads, how often, and
+ * what came of them. Each run is compared with what a malloc pair and a bare
+ * switch cost in the same run of the program: machines differ, ratios less.
+ */
+#include "perf/micro/micro.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <weft.h>
+
+#include "perf/calibrate.h"
+#include "perf/commands.h"
+#include "perf/format.h"
+#include "perf/json.h"
+#include "perf/options.h"
+#include "perf/stats.h"
+#include "perf/table.h"
+
+#define REPEAT_MAX 1000
+
+static const struct workload {
+    const char *name;
+    perf_micro_run *run;
+    const char *about;
+} workloads[] = {
+    {"spawn_join", perf_micro_spawn_join, "1 000 tasks spawned, then awaited"},
+    {"spawn_one", perf_micro_spawn_one, "a task spawned and awaited at once"},
+    {"yield", perf_micro_yield, "1 000 tasks let each other run"},
+    {"pingpong", perf_micro_pingpong, "a round trip between two tasks"},
+    {"foreign_sync", perf_micro_foreign_sync,
+     "a foreign thread submits a coroutine and waits"},
+    {"foreign_pipe", perf_micro_foreign_pipe, "the same, 1 000 at a time"},
+    {"timer_cancel", perf_micro_timer_cancel, "a timer armed and cancelled"},
+    {"sleepers", perf_micro_sleepers, "tasks asleep at once"},
+};
+
+#define WORKLOADS (sizeof(workloads) / sizeof(workloads[0]))
+
+struct session {
+    uint64_t workers, repeat, scale;
+    bool json, stats;
+    bool chosen[WORKLOADS];
+    bool calibrate; /* as a result of its own */
+    struct perf_calibration units;
+    struct perf_table table;
+};
+
+/* The medians of some runs of a workload. */
+struct outcome {
+    uint64_t ops;
+    double ns_per_op, best, worst, rss_per_task;
+    weft_counters counters; /* of the last */
+};
+
+static int compare(const void *a, const void *b)
+{
+    double x = *(const double *)a, y = *(const double *)b;
+
+    return (x > y) - (x < y);
+}
+
+static double median(double *values, uint64_t n)
+{
+    qsort(values, n, sizeof(*values), compare);
+    return n % 2 == 1 ? values[n / 2] : (values[n / 2 - 1] + values[n / 2]) / 2;
+}
+
+static int repeat(const struct session *session, const struct workload *work,
+                  struct outcome *out)
+{
+    static double ns[REPEAT_MAX], rss[REPEAT_MAX];
+
+    for (uint64_t i = 0; i < session->repeat; i++) {
+        struct perf_micro micro = {.workers = (unsigned)session->workers,
+                                   .scale = session->scale};
+        int rc = work->run(&micro);
+
+        if (rc != 0) {
+            return rc;
+        }
+        ns[i] = micro.ns / (double)micro.ops;
+        rss[i] = micro.rss_per_task;
+        out->ops = micro.ops;
+        out->counters = micro.counters;
+    }
+    out->ns_per_op = median(ns, session->repeat);
+    out->best = ns[0];
+    out->worst = ns[session->repeat - 1];
+    out->rss_per_task = median(rss, session->repeat);
+    return 0;
+}
+
+static int print_json(const struct session *session,
+                      const struct workload *work, const struct outcome *out)
+{
+    char text[2048];
+    struct perf_json json;
+
+    perf_json_init(&json, text, sizeof(text));
+    perf_json_open(&json, NULL);
+    perf_json_text(&json, "runtime", "weft");
+    perf_json_text(&json, "workload", work->name);
+    perf_json_count(&json, "workers", session->workers);
+    perf_json_count(&json, "ops", out->ops);
+    if (out->rss_per_task > 0) {
+        perf_json_real(&json, "rss_per_task", out->rss_per_task);
+    }
+    perf_json_real(&json, "ns_per_op", out->ns_per_op);
+    perf_json_real(&json, "ns_per_op_min", out->best);
+    perf_json_real(&json, "ns_per_op_max", out->worst);
+    perf_json_count(&json, "repeat", session->repeat);
+    perf_json_real(&json, "per_malloc_pair",
+                   out->ns_per_op / session->units.malloc_pair);
+    perf_json_real(&json, "per_bare_switch",
+                   out->ns_per_op / session->units.bare_switch);
+    if (session->stats) {
+        perf_stats_json(&out->counters, &json, "stats");
+    }
+    perf_json_close(&json);
+    return perf_json_print(&json, stdout);
+}
+
+static struct perf_text ratio(double ns, double unit)
+{
+    return unit > 0 ? perf_format_real(ns / unit) : (struct perf_text){"-"};
+}
+
+static void add_row(struct session *session, const struct workload *work,
+                    const struct outcome *out)
+{
+    struct perf_text rss = {""};
+
+    if (out->rss_per_task > 0) {
+        rss = perf_format_real(out->rss_per_task);
+        strcat(rss.s, " B of memory each; ");
+    }
+    strncat(rss.s, work->about, sizeof(rss.s) - strlen(rss.s) - 1);
+    perf_table_row(&session->table, work->name, perf_format_count(out->ops).s,
+                   perf_format_real(out->ns_per_op).s,
+                   ratio(out->ns_per_op, session->units.malloc_pair).s,
+                   ratio(out->ns_per_op, session->units.bare_switch).s, rss.s);
+}
+
+static int run_one(struct session *session, const struct workload *work)
+{
+    struct outcome out = {0};
+    int rc = repeat(session, work, &out);
+
+    if (rc != 0) {
+        fprintf(stderr, "weft-perf micro: %s: %s\n", work->name,
+                weft_strerror(rc));
+        return rc;
+    }
+    if (session->json) {
+        return print_json(session, work, &out);
+    }
+    add_row(session, work, &out);
+    if (session->stats) {
+        printf("%s:\n", work->name);
+        perf_stats_print(&out.counters, stdout);
+        printf("\n");
+    }
+    return 0;
+}
+
+static int run_chosen(struct session *session)
+{
+    int rc = 0;
+
+    for (size_t i = 0; i < WORKLOADS; i++) {
+        if (session->chosen[i]) {
+            int one = run_one(session, &workloads[i]);
+
+            rc = rc != 0 ? rc : one;
+        }
+    }
+    return rc;
+}
+
+/* --- The units --- */
+
+static int print_units_json(const struct session *session)
+{
+    const struct perf_calibration *units = &session->units;
+    char text[512];
+    struct perf_json json;
+
+    perf_json_init(&json, text, sizeof(text));
+    perf_json_open(&json, NULL);
+    perf_json_text(&json, "runtime", "machine");
+    perf_json_text(&json, "workload", "calibrate");
+    perf_json_real(&json, "malloc_pair_ns", units->malloc_pair);
+    perf_json_real(&json, "atomic_add_ns", units->atomic_add);
+    perf_json_real(&json, "first_touch_ns", units->first_touch);
+    perf_json_real(&json, "bare_switch_ns", units->bare_switch);
+    perf_json_real(&json, "work_unit_ns", units->work_unit);
+    perf_json_close(&json);
+    return perf_json_print(&json, stdout);
+}
+
+static int print_units(const struct session *session)
+{
+    const struct perf_calibration *units = &session->units;
+    struct perf_table table;
+    int rc;
+
+    perf_table_init(&table, "lrl");
+    perf_table_row(&table, "this machine", "ns", "");
+    perf_table_row(&table, "malloc pair",
+                   perf_format_real(units->malloc_pair).s,
+                   "malloc(64) and its free");
+    perf_table_row(&table, "atomic add", perf_format_real(units->atomic_add).s,
+                   "on a line nobody else uses");
+    perf_table_row(&table, "first touch",
+                   perf_format_real(units->first_touch).s,
+                   "of a fresh page of memory");
+    perf_table_row(&table, "bare switch",
+                   perf_format_real(units->bare_switch).s,
+                   "from one stack to another, one way");
+    perf_table_row(&table, "work unit", perf_format_real(units->work_unit).s,
+                   "1 000 rounds of the arithmetic of /burn");
+    rc = perf_table_print(&table, stdout);
+    perf_table_fini(&table);
+    return rc;
+}
+
+static int calibrate(struct session *session)
+{
+    perf_calibrate(&session->units, (unsigned long)session->scale);
+    if (session->json && !session->calibrate) {
+        return 0;
+    }
+    return session->json ? print_units_json(session) : print_units(session);
+}
+
+/* --- The command --- */
+
+static bool choose(struct session *session, const char *name)
+{
+    if (strcmp(name, "calibrate") == 0) {
+        session->calibrate = true;
+        return true;
+    }
+    for (size_t i = 0; i < WORKLOADS; i++) {
+        if (strcmp(workloads[i].name, name) == 0) {
+            session->chosen[i] = true;
+            return true;
+        }
+    }
+    fprintf(stderr,
+            "weft-perf micro: %s: no such workload; there are: "
+            "calibrate",
+            name);
+    for (size_t i = 0; i < WORKLOADS; i++) {
+        fprintf(stderr, " %s", workloads[i].name);
+    }
+    fputs("\n", stderr);
+    return false;
+}
+
+static bool choose_all(struct session *session, int n, char **names)
+{
+    for (int i = 0; i < n; i++) {
+        if (!choose(session, names[i])) {
+            return false;
+        }
+    }
+    for (size_t i = 0; n == 0 && i < WORKLOADS; i++) {
+        session->chosen[i] = true;
+    }
+    session->calibrate |= n == 0;
+    return true;
+}
+
+/* As many workers as a runtime has if it is not told. */
+static int count_workers(struct session *session)
+{
+    struct perf_micro micro = {.workers = (unsigned)session->workers};
+    weft_runtime_info info;
+    weft_runtime *runtime;
+    int rc = perf_micro_open(&micro, &runtime);
+
+    if (rc != 0) {
+        fprintf(stderr, "weft-perf micro: %s\n", weft_strerror(rc));
+        return rc;
+    }
+    weft_info(runtime, &info);
+    session->workers = info.workers;
+    return perf_micro_close(&micro, runtime);
+}
+
+static bool runs_any(const struct session *session)
+{
+    for (size_t i = 0; i < WORKLOADS; i++) {
+        if (session->chosen[i]) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static int run_session(struct session *session)
+{
+    int rc = calibrate(session);
+
+    if (rc != 0 || !runs_any(session)) {
+        return rc;
+    }
+    rc = count_workers(session);
+    if (rc != 0) {
+        return rc;
+    }
+    perf_table_init(&session->table, "lrrrrl");
+    perf_table_row(&session->table, "workload", "operations", "ns each",
+                   "malloc pairs", "bare switches", "");
+    rc = run_chosen(session);
+    if (!session->json) {
+        printf("\n%llu workers, medians of %llu\n",
+               (unsigned long long)session->workers,
+               (unsigned long long)session->repeat);
+        perf_table_print(&session->table, stdout);
+    }
+    perf_table_fini(&session->table);
+    return rc;
+}
+
+int perf_micro_command(int argc, char **argv)
+{
+    static struct session session = {.repeat = 5, .scale = 1};
+    const struct perf_option options[] = {
+        {"workers", PERF_OPTION_COUNT, &session.workers, 1, 256, 0,
+         "workers (default: one for each CPU)"},
+        {"repeat", PERF_OPTION_COUNT, &session.repeat, 1, REPEAT_MAX, 0,
+         "runs of each workload, of which the median counts (default 5)"},
+        {"scale", PERF_OPTION_COUNT, &session.scale, 1, 1000000, 0,
+         "divide all counts by this (default 1)"},
+        {"json", PERF_OPTION_FLAG, &session.json, 0, 0, 0,
+         "one JSON object a line"},
+        {"stats", PERF_OPTION_FLAG, &session.stats, 0, 0, 0,
+         "the runtime's counters of the last run of each, too"},
+        {0},
+    };
+    const struct perf_command command = {
+        "micro", "[WORKLOAD ...]",
+        "Measure single operations of the runtime. Workloads: calibrate "
+        "spawn_join spawn_one\nyield pingpong foreign_sync foreign_pipe "
+        "timer_cancel sleepers (default: all).",
+        options};
+    int others = perf_options_parse(&command, argc, argv);
+
+    if (others < 0) {
+        return perf_options_status(others);
+    }
+    if (!choose_all(&session, others, argv)) {
+        return 2;
+    }
+    return run_session(&session) == 0 ? 0 : 1;
+}
+
+int perf_calibrate_command(int argc, char **argv)
+{
+    static struct session session = {.scale = 1, .calibrate = true};
+    const struct perf_option options[] = {
+        {"json", PERF_OPTION_FLAG, &session.json, 0, 0, 0, "one JSON object"},
+        {0},
+    };
+    const struct perf_command command = {
+        "calibrate", "", "What elementary things cost on this machine.",
+        options};
+    int others = perf_options_parse(&command, argc, argv);
+
+    if (others < 0) {
+        return perf_options_status(others);
+    }
+    return run_session(&session) == 0 ? 0 : 1;
+}

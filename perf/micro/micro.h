@@ -1,0 +1,56 @@
+// SPDX-License-Identifier: MIT
+/*
+ * What a micro workload is: one operation of the runtime, done many times.
+ * Each file here is one; micro.c runs them and tells of them.
+ */
+#ifndef WEFT_PERF_MICRO_H
+#define WEFT_PERF_MICRO_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include <weft/runtime.h>
+#include <weft/stats.h>
+
+/** One run: in at the top, out at the bottom. */
+struct perf_micro {
+    unsigned workers;
+    uint64_t scale; /* counts are divided by it */
+
+    uint64_t ops;
+    double ns;           /* of all operations together */
+    double rss_per_task; /* sleepers alone; bytes */
+    weft_counters counters;
+};
+
+/** 0 or a negative code. Called on a thread that is not a worker. */
+typedef int perf_micro_run(struct perf_micro *);
+
+perf_micro_run perf_micro_spawn_join;
+perf_micro_run perf_micro_spawn_one;
+perf_micro_run perf_micro_yield;
+perf_micro_run perf_micro_pingpong;
+perf_micro_run perf_micro_foreign_sync;
+perf_micro_run perf_micro_foreign_pipe;
+perf_micro_run perf_micro_timer_cancel;
+perf_micro_run perf_micro_sleepers;
+
+/** A count divided by the scale, at least 1. */
+static inline uint64_t perf_micro_scaled(const struct perf_micro *micro,
+                                         uint64_t n)
+{
+    return n > micro->scale ? n / micro->scale : 1;
+}
+
+/** Run `fn(arg)` as the main coroutine of a fresh runtime, and keep its
+ * counters. */
+int perf_micro_in_runtime(struct perf_micro *, weft_fn *fn, void *arg);
+
+/** A fresh runtime, for those that come from outside; and its end. */
+int perf_micro_open(struct perf_micro *, weft_runtime **out);
+int perf_micro_close(struct perf_micro *, weft_runtime *);
+
+/** The coroutine that does nothing. */
+void *perf_micro_nothing(void *arg);
+
+#endif

@@ -1,0 +1,333 @@
+// SPDX-License-Identifier: MIT
+/*
+ * `weft-perf mixed`: does a server stay quick for the many who ask for little
+ * while some ask for much? The server is a process of its own; this one asks:
+ * light requests in open loop, hogs in closed loop beside them, and (--walkers)
+ * foreign threads that use this process's runtime for something else.
+ */
+#include "perf/mixed.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <weft.h>
+
+#include "perf/commands.h"
+#include "perf/format.h"
+#include "perf/hurry.h"
+#include "perf/limits.h"
+#include "perf/options.h"
+#include "perf/random.h"
+
+#define HOG_TIMEOUT WEFT_S(60)
+#define LIGHT_TIMEOUT WEFT_S(20)
+#define EXIT_INTERRUPTED 130
+
+static const char *one_of(const struct perf_targets *targets, uint64_t seed,
+                          uint64_t n)
+{
+    return targets->of[perf_random_at(seed, n) % targets->count];
+}
+
+static const char *light_path(void *context, uint64_t n)
+{
+    const struct perf_mixed *mixed = context;
+
+    return mixed->sha256 ? one_of(&mixed->tree.small, mixed->seed, n) : "/";
+}
+
+static const char *hog_path(void *context, uint64_t n)
+{
+    const struct perf_mixed *mixed = context;
+
+    return mixed->sha256 ? one_of(&mixed->tree.big, ~mixed->seed, n)
+                         : mixed->hog_path;
+}
+
+static void say(void *context, char *text, size_t size)
+{
+    struct perf_mixed *mixed = context;
+    int n = snprintf(text, size, "; %s heavy ones",
+                     perf_format_count(atomic_load(&mixed->hogs.done)).s);
+
+    if (mixed->walker_count > 0 && (size_t)n < size) {
+        snprintf(text + n, size - (size_t)n, "; %s files walked",
+                 perf_format_count(atomic_load(&mixed->foreign.files)).s);
+    }
+}
+
+/* --- In the runtime --- */
+
+static double number_in(const char *json, const char *key)
+{
+    const char *at = strstr(json, key);
+
+    return at != NULL ? strtod(at + strlen(key), NULL) : -1;
+}
+
+/* What the server has to say of itself. Cannot be had when this run was
+ * interrupted: then the task is cancelled. */
+static void ask_for_stats(struct perf_mixed *mixed)
+{
+    struct perf_client client;
+    struct perf_exchange exchange;
+    int rc;
+
+    if (perf_client_init(&client, &mixed->light_peer) != 0) {
+        return;
+    }
+    client.keep = mixed->server_stats;
+    client.keep_size = sizeof(mixed->server_stats);
+    rc = perf_client_get(&client, "/stats", &exchange);
+    perf_client_fini(&client);
+    if (rc != 0) {
+        mixed->server_stats[0] = '\0';
+    }
+    mixed->longest_step_us =
+        number_in(mixed->server_stats, "\"longest_step_us\":");
+    mixed->longest_step_cpu_us =
+        number_in(mixed->server_stats, "\"longest_step_cpu_us\":");
+}
+
+static int run_light(struct perf_mixed *mixed)
+{
+    struct perf_pace_plan plan = {
+        .peer = &mixed->light_peer,
+        .path = light_path,
+        .say = say,
+        .context = mixed,
+        .connections = mixed->light_connections,
+        .rate = (double)mixed->light_rate,
+        .duration = mixed->duration,
+        .poisson = mixed->poisson,
+        .progress = !mixed->json,
+        .seed = mixed->seed,
+    };
+
+    return perf_pace_run(&plan, &mixed->light);
+}
+
+/* The main coroutine. */
+static void *run(void *arg)
+{
+    struct perf_mixed *mixed = arg;
+    int rc = perf_hogs_start(&mixed->hogs);
+
+    if (rc == 0 && mixed->walker_count > 0) {
+        rc = perf_foreign_start(&mixed->foreign);
+    }
+    if (rc == 0) {
+        rc = run_light(mixed);
+    }
+    perf_foreign_stop(&mixed->foreign);
+    perf_hogs_stop(&mixed->hogs);
+    if (rc == 0) {
+        ask_for_stats(mixed);
+    }
+    weft_stats(weft_running_loop(), &mixed->counters);
+    return weft_fail(rc);
+}
+
+/* --- Around it --- */
+
+static struct perf_peer peer_of(const struct perf_mixed *mixed, weft_ns timeout)
+{
+    return (struct perf_peer){"127.0.0.1", "127.0.0.1", mixed->process.port,
+                              timeout};
+}
+
+/* The walkers are waited for after the runtime has ended: so they also see
+ * what it answers to those who come too late. */
+static int run_runtime(struct perf_mixed *mixed)
+{
+    weft_options options = {.size = sizeof(options),
+                            .workers = (unsigned)mixed->client_workers};
+    int rc;
+
+    mixed->light_peer = peer_of(mixed, LIGHT_TIMEOUT);
+    mixed->hog_peer = peer_of(mixed, HOG_TIMEOUT);
+    mixed->hogs = (struct perf_hogs){.peer = &mixed->hog_peer,
+                                     .path = hog_path,
+                                     .context = mixed,
+                                     .count = mixed->hog_count};
+    mixed->foreign = (struct perf_foreign){.root = mixed->root,
+                                           .count = mixed->walker_count};
+    perf_hurry();
+    rc = weft_run_with(&options, run, mixed, NULL);
+    perf_foreign_join(&mixed->foreign);
+    return rc;
+}
+
+static int run_with_server(struct perf_mixed *mixed)
+{
+    int rc = perf_process_start(&mixed->process, mixed->root,
+                                (unsigned)mixed->workers);
+
+    if (rc != 0) {
+        fprintf(stderr, "weft-perf mixed: the server did not start: %s\n",
+                weft_strerror(rc));
+        return rc;
+    }
+    rc = run_runtime(mixed);
+    mixed->server_status = perf_process_stop(&mixed->process);
+    return rc;
+}
+
+bool perf_mixed_is_fine(const struct perf_mixed *mixed)
+{
+    const struct perf_pace_result *light = &mixed->light;
+
+    return atomic_load(&light->done) > 0 && perf_pace_failures(light) == 0 &&
+           atomic_load(&light->unsent) == 0 &&
+           atomic_load(&light->in_flight) == 0 &&
+           perf_hogs_failures(&mixed->hogs) == 0 &&
+           (mixed->hog_count == 0 || atomic_load(&mixed->hogs.done) > 0) &&
+           atomic_load(&mixed->foreign.failed) == 0 &&
+           mixed->server_status == 0;
+}
+
+static int measure(struct perf_mixed *mixed)
+{
+    int rc = perf_pace_result_init(&mixed->light);
+
+    if (rc == 0) {
+        rc = run_with_server(mixed);
+    }
+    if (rc != 0 && rc != -WEFT_ECANCELED) {
+        fprintf(stderr, "weft-perf mixed: %s\n", weft_strerror(rc));
+        rc = 1;
+    } else if (perf_mixed_report(mixed) != 0) {
+        rc = 1;
+    } else if (mixed->light.interrupted) {
+        rc = EXIT_INTERRUPTED;
+    } else {
+        rc = perf_mixed_is_fine(mixed) ? 0 : 1;
+    }
+    perf_pace_result_fini(&mixed->light);
+    return rc;
+}
+
+static int scan(struct perf_mixed *mixed)
+{
+    int rc = perf_tree_scan(&mixed->tree, mixed->root);
+
+    if (rc != 0) {
+        fprintf(stderr, "weft-perf mixed: %s: %s\n", mixed->root,
+                weft_strerror(rc));
+        return rc;
+    }
+    if (mixed->tree.small.count > 0 && mixed->tree.big.count > 0) {
+        return 0;
+    }
+    fprintf(stderr,
+            "weft-perf mixed: %s: needs files up to 16 KiB (%s found) and "
+            "from 256 KiB to 8 MiB (%s found)\n",
+            mixed->root, perf_format_count(mixed->tree.small.seen).s,
+            perf_format_count(mixed->tree.big.seen).s);
+    perf_tree_fini(&mixed->tree);
+    return -ENOENT;
+}
+
+static int complain(const char *what)
+{
+    fprintf(stderr, "weft-perf mixed: %s (see weft-perf mixed --help)\n", what);
+    return 2;
+}
+
+/* What the hogs are to do; 0 or an exit status. */
+static int choose(struct perf_mixed *mixed)
+{
+    int kinds = mixed->sha256 + (mixed->burn_us > 0) + (mixed->block_us > 0);
+
+    if (kinds > 1) {
+        return complain("one of --sha256, --burn-us and --block-us");
+    }
+    if ((mixed->sha256 || mixed->walker_count > 0) && mixed->root == NULL) {
+        return complain("--sha256 and --walkers need --root");
+    }
+    if (mixed->sha256) {
+        mixed->kind = PERF_HOG_SHA256;
+    } else if (mixed->block_us > 0) {
+        mixed->kind = PERF_HOG_BLOCK;
+        snprintf(mixed->hog_path, sizeof(mixed->hog_path), "/block?us=%llu",
+                 (unsigned long long)mixed->block_us);
+    } else {
+        mixed->kind = PERF_HOG_BURN;
+        mixed->burn_us = mixed->burn_us > 0 ? mixed->burn_us : 10000;
+        snprintf(mixed->hog_path, sizeof(mixed->hog_path), "/burn?us=%llu",
+                 (unsigned long long)mixed->burn_us);
+    }
+    return 0;
+}
+
+static int parse(struct perf_mixed *mixed, int argc, char **argv)
+{
+    const struct perf_option options[] = {
+        {"light-rate", PERF_OPTION_COUNT, &mixed->light_rate, 1, 1000000, 0,
+         "light requests a second (default 500)"},
+        {"light-connections", PERF_OPTION_COUNT, &mixed->light_connections, 1,
+         10000, 0, "they share so many connections (default 32)"},
+        {"hogs", PERF_OPTION_COUNT, &mixed->hog_count, 0, 5000, 0,
+         "heavy requests at a time (default 4)"},
+        {"burn-us", PERF_OPTION_COUNT, &mixed->burn_us, 1, 60000000, 0,
+         "a hog: arithmetic worth so many us (default, 10000)"},
+        {"block-us", PERF_OPTION_COUNT, &mixed->block_us, 1, 60000000, 0,
+         "a hog: a system call that blocks for so many us"},
+        {"sha256", PERF_OPTION_FLAG, &mixed->sha256, 0, 0, 0,
+         "a hog: the digest of a big file; lights: small files"},
+        {"root", PERF_OPTION_TEXT, &mixed->root, 0, 0, 0,
+         "the directory with the files"},
+        {"walkers", PERF_OPTION_COUNT, &mixed->walker_count, 0,
+         PERF_FOREIGN_MAX, 0, "foreign threads that walk it (default 0)"},
+        {"duration", PERF_OPTION_TIME, &mixed->duration, WEFT_MS(1),
+         WEFT_S(86400), WEFT_S(1), "how long (default 10s)"},
+        {"workers", PERF_OPTION_COUNT, &mixed->workers, 1, 256, 0,
+         "of the server (default: one for each CPU)"},
+        {"client-workers", PERF_OPTION_COUNT, &mixed->client_workers, 1, 256, 0,
+         "of this process (default 1)"},
+        {"poisson", PERF_OPTION_FLAG, &mixed->poisson, 0, 0, 0,
+         "lights at random intervals instead of equal ones"},
+        {"seed", PERF_OPTION_COUNT, &mixed->seed, 0, 0, 0,
+         "of what is random (default 1)"},
+        {"json", PERF_OPTION_FLAG, &mixed->json, 0, 0, 0, "one JSON object"},
+        {"stats", PERF_OPTION_FLAG, &mixed->stats, 0, 0, 0,
+         "the counters of both runtimes, too"},
+        {0},
+    };
+    const struct perf_command command = {
+        "mixed", "",
+        "Light requests on a schedule beside heavy ones, at a server in a "
+        "process of its own.\nExit status 0: everything was answered.",
+        options};
+
+    return perf_options_parse(&command, argc, argv);
+}
+
+int perf_mixed_command(int argc, char **argv)
+{
+    /* Static because it is large, and there is one. */
+    static struct perf_mixed mixed = {.light_rate = 500,
+                                      .light_connections = 32,
+                                      .hog_count = 4,
+                                      .client_workers = 1,
+                                      .seed = 1,
+                                      .duration = WEFT_S(10)};
+    int rc = parse(&mixed, argc, argv);
+
+    if (rc < 0) {
+        return perf_options_status(rc);
+    }
+    rc = rc > 0 ? complain("takes options only") : choose(&mixed);
+    if (rc != 0) {
+        return rc;
+    }
+    perf_limits_raise();
+    if (mixed.sha256 && scan(&mixed) != 0) {
+        return 1;
+    }
+    rc = measure(&mixed);
+    perf_tree_fini(&mixed.tree);
+    return rc;
+}

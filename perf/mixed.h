@@ -1,0 +1,52 @@
+// SPDX-License-Identifier: MIT
+/*
+ * What the two halves of `weft-perf mixed` share: mixed.c runs it,
+ * mixed_report.c tells of it.
+ */
+#ifndef WEFT_PERF_MIXED_H
+#define WEFT_PERF_MIXED_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include <weft/stats.h>
+
+#include "perf/foreign.h"
+#include "perf/hogs.h"
+#include "perf/pace.h"
+#include "perf/process.h"
+#include "perf/tree.h"
+
+/** What a hog asks for. */
+enum perf_hog_kind { PERF_HOG_BURN, PERF_HOG_BLOCK, PERF_HOG_SHA256 };
+
+struct perf_mixed {
+    /* From the command line. */
+    uint64_t light_rate, light_connections, hog_count, walker_count, workers;
+    uint64_t client_workers, burn_us, block_us, seed;
+    int64_t duration;
+    const char *root;
+    bool sha256, json, stats, poisson;
+
+    enum perf_hog_kind kind;
+    char hog_path[64]; /* of BURN and BLOCK */
+    struct perf_tree tree;
+    struct perf_process process;
+    struct perf_peer light_peer, hog_peer;
+
+    struct perf_pace_result light;
+    struct perf_hogs hogs;
+    struct perf_foreign foreign;
+    char server_stats[4096]; /* JSON; empty: could not be had */
+    double longest_step_us, longest_step_cpu_us; /* of the server */
+    int server_status;
+    weft_counters counters; /* of this process's own runtime */
+};
+
+/** Whether everything that was asked was answered. */
+bool perf_mixed_is_fine(const struct perf_mixed *);
+
+/** One JSON object, or a table that explains itself; 0 or a negative code. */
+int perf_mixed_report(const struct perf_mixed *);
+
+#endif

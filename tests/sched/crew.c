@@ -1,0 +1,208 @@
+// SPDX-License-Identifier: MIT
+/*
+ * OS threads for what blocks: each job runs once or is taken back, in order,
+ * on no more threads than allowed, and a close leaves nothing behind.
+ */
+#define _GNU_SOURCE
+#include "sched/crew.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <sched.h>
+#include <string.h>
+
+#include "tests/support/scale.h"
+#include "tests/support/test.h"
+
+#define MANY 2000
+
+struct work {
+    struct weft__job job;
+    atomic_int ran;
+    int order;
+};
+
+static struct weft__census census;
+static struct weft__crew crew;
+static struct work work[MANY];
+static atomic_int done;
+static atomic_int inside;
+static atomic_int most_inside;
+static atomic_int wrong_name;
+static atomic_int release;
+
+static void open_crew(unsigned limit)
+{
+    memset(work, 0, sizeof(work));
+    atomic_store(&done, 0);
+    atomic_store(&inside, 0);
+    atomic_store(&most_inside, 0);
+    atomic_store(&wrong_name, 0);
+    atomic_store(&release, 0);
+    census = (struct weft__census){.limit = 100};
+    weft__crew_init(&crew, &census, "weft-x", limit);
+}
+
+static void note(struct weft__job *job)
+{
+    struct work *self = weft__container_of(job, struct work, job);
+    char name[16] = "";
+    int now = atomic_fetch_add(&inside, 1) + 1;
+    int most = atomic_load(&most_inside);
+    while (now > most &&
+           !atomic_compare_exchange_weak(&most_inside, &most, now))
+        ;
+    pthread_getname_np(pthread_self(), name, sizeof(name));
+    if (strncmp(name, "weft-x", 6) != 0)
+        atomic_fetch_add(&wrong_name, 1);
+    atomic_fetch_sub(&inside, 1);
+    self->order = atomic_fetch_add(&done, 1);
+    atomic_fetch_add(&self->ran, 1);
+}
+
+static void hold(struct weft__job *job)
+{
+    while (atomic_load(&release) == 0)
+        sched_yield();
+    note(job);
+}
+
+static void push_all(int n)
+{
+    for (int i = 0; i < n; i++) {
+        work[i].job.run = note;
+        cr_assert_eq(weft__crew_push(&crew, &work[i].job), 0);
+    }
+}
+
+Test(crew, runs_each_once, .timeout = 60)
+{
+    open_crew(4);
+    push_all(MANY);
+    weft__crew_close(&crew);
+    for (int i = 0; i < MANY; i++)
+        cr_assert_eq(atomic_load(&work[i].ran), 1);
+    cr_assert_leq(atomic_load(&most_inside), 4);
+    cr_assert_eq(atomic_load(&wrong_name), 0);
+    cr_assert_eq(weft__load_relaxed(&census.count), 0);
+}
+
+Test(crew, of_one_keeps_the_order, .timeout = 60)
+{
+    open_crew(1);
+    push_all(MANY);
+    weft__crew_close(&crew);
+    for (int i = 0; i < MANY; i++)
+        cr_assert_eq(work[i].order, i);
+}
+
+Test(crew, is_refused_after_the_close, .timeout = 60)
+{
+    open_crew(2);
+    weft__crew_close(&crew);
+    work[0].job.run = note;
+    cr_assert_eq(weft__crew_push(&crew, &work[0].job), -EAGAIN);
+    weft__crew_close(&crew);
+    cr_assert_eq(atomic_load(&work[0].ran), 0);
+}
+
+/* Taking back */
+
+Test(crew, what_has_not_started_can_be_taken_back, .timeout = 60)
+{
+    open_crew(1);
+    work[0].job.run = hold;
+    cr_assert_eq(weft__crew_push(&crew, &work[0].job), 0);
+    for (int i = 1; i < 5; i++) {
+        work[i].job.run = note;
+        cr_assert_eq(weft__crew_push(&crew, &work[i].job), 0);
+    }
+    cr_assert(weft__crew_remove(&crew, &work[2].job));
+    cr_assert(!weft__crew_remove(&crew, &work[2].job));
+    cr_assert(weft__crew_remove(&crew, &work[4].job), "the last one");
+    work[5].job.run = note;
+    cr_assert_eq(weft__crew_push(&crew, &work[5].job), 0);
+    atomic_store(&release, 1);
+    weft__crew_close(&crew);
+    for (int i = 0; i < 6; i++)
+        cr_assert_eq(atomic_load(&work[i].ran), i != 2 && i != 4, "%d", i);
+}
+
+static atomic_int dropped;
+
+static void drop(struct weft__job *job)
+{
+    (void)job;
+    atomic_fetch_add(&dropped, 1);
+}
+
+Test(crew, can_be_emptied, .timeout = 60)
+{
+    open_crew(1);
+    atomic_store(&dropped, 0);
+    work[0].job.run = hold;
+    cr_assert_eq(weft__crew_push(&crew, &work[0].job), 0);
+    while (weft__load_relaxed(&census.count) == 0)
+        sched_yield();
+    for (int i = 1; i < 100; i++) {
+        work[i].job.run = note;
+        cr_assert_eq(weft__crew_push(&crew, &work[i].job), 0);
+    }
+    weft__crew_empty(&crew, drop);
+    atomic_store(&release, 1);
+    weft__crew_close(&crew);
+    cr_assert_eq(atomic_load(&dropped) + atomic_load(&done), 100);
+    cr_assert_geq(atomic_load(&dropped), 99);
+}
+
+Test(crew, ran_plus_taken_back_is_all, .timeout = 60)
+{
+    int n = (int)weft_test_scaled(MANY);
+    int removed = 0;
+    for (int round = 0; round < 20; round++) {
+        open_crew(3);
+        push_all(n);
+        removed = 0;
+        for (int i = n; i-- > 0;)
+            removed += weft__crew_remove(&crew, &work[i].job);
+        weft__crew_close(&crew);
+        cr_assert_eq(removed + atomic_load(&done), n);
+    }
+}
+
+/* Limits */
+
+static long no_thread(uintptr_t *thread, const char *name, weft__thread_fn *fn,
+                      void *arg)
+{
+    (void)thread;
+    (void)name;
+    (void)fn;
+    (void)arg;
+    return -EAGAIN;
+}
+
+Test(crew, without_any_thread_says_so, .timeout = 60)
+{
+    struct weft__os os = weft__os_real;
+    os.thread_start = no_thread;
+    open_crew(4);
+    work[0].job.run = note;
+    weft__os = &os;
+    cr_expect_eq(weft__crew_push(&crew, &work[0].job), -EAGAIN);
+    weft__os = &weft__os_real;
+    cr_assert_eq(weft__load_relaxed(&census.count), 0);
+    cr_assert_eq(weft__crew_push(&crew, &work[0].job), 0, "it can go on");
+    weft__crew_close(&crew);
+    cr_assert_eq(atomic_load(&work[0].ran), 1);
+}
+
+Test(crew, makes_do_with_the_threads_there_are, .timeout = 60)
+{
+    open_crew(10);
+    census.limit = 2;
+    push_all(100);
+    cr_assert_leq(weft__load_relaxed(&census.count), 2);
+    weft__crew_close(&crew);
+    cr_assert_eq(atomic_load(&done), 100);
+}
