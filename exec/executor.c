@@ -39,6 +39,11 @@ static void executor_drop(weft_executor *executor)
         weft__mem_free(executor);
 }
 
+static void executor_left(struct weft__crew *crew)
+{
+    executor_drop(weft__container_of(crew, weft_executor, crew));
+}
+
 static void job_free(weft_future *future)
 {
     struct job *job = weft__container_of(future, struct job, future);
@@ -150,6 +155,7 @@ int weft_thread_pool_new(unsigned max_threads, weft_executor **out)
     executor->rt = self->rt;
     weft__store_relaxed(&executor->refs, 1);
     weft__crew_init(&executor->crew, &self->rt->census, "weft-p", max_threads);
+    executor->crew.left = executor_left;
     weft__runtime_add_crew(self->rt, &executor->crew);
     *out = executor;
     return 0;

@@ -21,7 +21,6 @@ static void fire(struct weft__waiter *waiter)
 int weft__block_open(struct weft__block *block, weft_future *future)
 {
     block->waiter.fire = fire;
-    weft__store_relaxed(&block->word, 0);
     return weft__future_add_waiter(future, &block->waiter, WEFT__AWAITED);
 }
 
@@ -64,7 +63,7 @@ static int give_up(struct weft__block *block, weft_future *future)
 /* 0: it is done. */
 static int wait_for(weft_future *future, weft_ns timeout)
 {
-    struct weft__block block;
+    struct weft__block block = {0};
     if (weft__future_is_done(future))
         return 0;
     if (timeout <= 0)

@@ -16,7 +16,8 @@ struct weft__block {
     _Atomic(uint32_t) word;
 };
 
-/** Register. As weft__future_add_waiter(). */
+/** Register; the word was 0 or has counted signals. As
+ * weft__future_add_waiter(). */
 int weft__block_open(struct weft__block *, weft_future *);
 
 /** Sleep until it fires (true), `until`, or one signal more than `seen`. */

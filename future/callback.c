@@ -80,6 +80,10 @@ weft_future *weft_call_at(weft_time moment, weft_fn *fn, void *arg)
     callback->name = "weft_call_at";
     callback->coro.alarm.fire = weft__callback_due;
     weft__alarm_arm(&callback->coro.alarm, self->loop, moment);
+    /* After the flush of the close: it would wait out the grace. The timers'
+     * lock orders the two. */
+    if (weft__unlikely(weft__runtime_cancels(&callback->coro)))
+        weft__callback_drop(callback);
     return callback;
 }
 

@@ -36,15 +36,15 @@ static bool lock(weft_future *future)
     }
 }
 
-/* Release LOCK with this list of waiters; flags may have come meanwhile. One
- * of several awaits may have left: AWAITED would be a guess. */
-static void unlock(weft_future *future, struct weft__waiter *first)
+/* Release LOCK with this list of waiters, clearing `mark`; other flags may have
+ * come meanwhile. */
+static void unlock(weft_future *future, struct weft__waiter *first,
+                   uint64_t mark)
 {
     uint64_t seen = weft__load_relaxed(&future->state);
     /* Pairs with lock() and with the swaps that add a waiter. */
     while (!weft__cas_weak(&future->state, &seen,
-                           with_waiters(seen, first) &
-                               ~(uint64_t)(WEFT__LOCK | WEFT__AWAITED)))
+                           with_waiters(seen, first) & ~(WEFT__LOCK | mark)))
         ;
 }
 
@@ -194,7 +194,8 @@ bool weft__future_remove_waiter(weft_future *future,
     bool found = *link != NULL;
     if (found)
         *link = waiter->next;
-    unlock(future, first);
+    /* One of several awaits may be left: AWAITED would be a guess. */
+    unlock(future, first, WEFT__AWAITED);
     return found;
 }
 
@@ -391,7 +392,7 @@ int weft_future_remove_done_callback(weft_future *future, weft_fn *fn,
     struct weft__waiter *found = *link;
     if (found != NULL)
         *link = found->next;
-    unlock(future, first);
+    unlock(future, first, 0);
     if (found == NULL)
         return 0;
     free_callback(found);

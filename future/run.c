@@ -23,18 +23,17 @@ static void wait_for_main(weft_future *future, struct weft__block *block)
 static int run_main(weft_runtime *rt, weft_fn *fn, void *arg, void **result,
                     struct weft__signals *signals)
 {
-    struct weft__block block;
-    weft_future *future = weft_run_coroutine_threadsafe(rt, fn, arg);
-    if (weft__load_relaxed(&future->kind) != WEFT__STATIC)
-        future->name = "main";
-    bool waits = weft__block_open(&block, future) > 0;
+    struct weft__block block = {0};
     signals->word = &block.word;
     signals->dump = weft__shutdown_name;
     signals->dump_arg = rt;
     bool take = !rt->options.no_signals;
-    if (take)
+    if (take) /* before main, which may tell the world that it is there */
         rt->driver->signals_open(signals);
-    if (waits)
+    weft_future *future = weft_run_coroutine_threadsafe(rt, fn, arg);
+    if (weft__load_relaxed(&future->kind) != WEFT__STATIC)
+        future->name = "main";
+    if (weft__block_open(&block, future) > 0)
         wait_for_main(future, &block);
     int rc = weft__future_take(future, result);
     int end = weft_runtime_shutdown(rt);

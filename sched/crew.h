@@ -25,6 +25,8 @@ struct weft__crew {
     unsigned started; /* ever; numbers the names */
     bool closed;
     const char *name;
+    void (*left)(struct weft__crew *); /* closed by the runtime's end, because
+                                          nobody has */
     struct weft__census *census;
     struct weft__crew *next; /* of the runtime's; under its ->crews_lock */
     _Atomic(uint32_t) bell;  /* futex: bumped for new work and for the end */

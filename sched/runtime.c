@@ -97,8 +97,11 @@ static int open_parts(struct weft_runtime *rt)
 static void close_parts(struct weft_runtime *rt)
 {
     weft__crew_close(&rt->crew);
-    for (struct weft__crew *crew = rt->crews; crew; crew = crew->next)
+    for (struct weft__crew *crew = rt->crews, *next; crew; crew = next) {
+        next = crew->next;
         weft__crew_close(crew);
+        crew->left(crew);
+    }
     for (unsigned i = 0; rt->loop != NULL && i < rt->workers; i++)
         if (rt->loop[i].engine != NULL)
             rt->driver->close(&rt->loop[i]);

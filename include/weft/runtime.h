@@ -152,7 +152,9 @@ WEFT_API weft_runtime *weft_running_loop(void);
 /**
  * Start a coroutine from anywhere.
  *
- * Context:       any thread that holds a reference to the runtime, coroutine.
+ * Context:       any thread that holds a reference to the runtime until the
+ *                call has returned (what is submitted may run, and drop others,
+ *                before), coroutine.
  * Suspends:      never.
  * Cancellation:  none.
  * Ownership:     the future is one reference of yours: weft_wait_blocking(),

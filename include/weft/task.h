@@ -19,7 +19,7 @@ WEFT_BEGIN
 /** Options of a task; zero means the default everywhere. */
 typedef struct weft_spawn_options {
     size_t size;       /* sizeof(weft_spawn_options) */
-    const char *name;  /* static; default: where it was spawned */
+    const char *name;  /* static; default: none. weft_spawn() gives one */
     size_t stack_size; /* bytes usable; default 192 KiB, at most 8 MiB; memory
                           is used as it is touched */
     bool pinned;       /* always on the same OS thread */

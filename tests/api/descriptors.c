@@ -5,6 +5,7 @@
 
 #include <dirent.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -67,13 +68,19 @@ static unsigned long long blocked_in(int thread, char *name, size_t size)
 
 static int others;
 
+/* A thread without a name of its own has that of the program, weft-test-…. */
+static bool is_named(const char *name)
+{
+    return strncmp(name, "weft-w", 6) == 0 || strncmp(name, "weft-x", 6) == 0;
+}
+
 static void expect_named_and_deaf(int thread)
 {
     static const int signals[] = {SIGINT,  SIGTERM, SIGHUP, SIGCHLD,
                                   SIGALRM, SIGUSR1, SIGPIPE};
     char name[64];
     unsigned long long mask = blocked_in(thread, name, sizeof(name));
-    if (strncmp(name, "weft-", 5) != 0) {
+    if (!is_named(name)) {
         others++;
         return;
     }
@@ -82,6 +89,22 @@ static void expect_named_and_deaf(int thread)
         cr_expect(mask >> (signals[i] - 1) & 1, "%s: signal %d", name,
                   signals[i]);
     cr_expect(!(mask >> (SIGSEGV - 1) & 1), "%s: SIGSEGV", name);
+}
+
+static void count_named(int thread)
+{
+    char name[64];
+    blocked_in(thread, name, sizeof(name));
+    found += is_named(name);
+}
+
+/* A thread names itself when it first runs. */
+static void wait_for_names(int threads)
+{
+    do {
+        found = 0;
+        each_number("/proc/self/task", count_named);
+    } while (found < threads);
 }
 
 static void *job(void *unused)
@@ -101,11 +124,25 @@ static void count_thread(int thread)
     others++;
 }
 
+static void *do_nothing(void *unused)
+{
+    return unused;
+}
+
+/* Some sanitizers start a thread of their own beside the first one. */
+static void start_first_thread(void)
+{
+    pthread_t thread;
+    cr_assert_eq(pthread_create(&thread, NULL, do_nothing, NULL), 0);
+    pthread_join(thread, NULL);
+}
+
 Test(descriptors, closed_on_exec_and_threads_named, .timeout = 30)
 {
     weft_runtime *rt;
     weft_runtime_info info;
     each_number("/proc/self/fd", remember);
+    start_first_thread();
     others = 0;
     each_number("/proc/self/task", count_thread);
     int before = others;
@@ -115,12 +152,13 @@ Test(descriptors, closed_on_exec_and_threads_named, .timeout = 30)
     found = 0;
     each_number("/proc/self/fd", expect_cloexec);
     cr_expect_geq(found, 3, "an epoll and an eventfd each");
+    weft_info(rt, &info);
+    wait_for_names((int)info.threads);
     found = 0;
     others = 0;
     each_number("/proc/self/task", expect_named_and_deaf);
-    weft_info(rt, &info);
     cr_expect_geq(found, 4, "three workers and one for the job");
     cr_expect_eq(found, (int)info.threads);
-    cr_expect_eq(others, before, "a thread without a name of ours");
+    cr_expect_leq(others, before, "a thread without a name of ours");
     weft_runtime_unref(rt);
 }

@@ -123,3 +123,65 @@ Test(pinning, whoever_wakes_it, .timeout = 60)
     for (size_t round = weft_test_scaled(50); round > 0; round--)
         cr_assert_eq(weft_test_run(3, wakes_pinned, NULL), 0);
 }
+
+/* Not even an idle worker that helps out a stuck one takes what is pinned. */
+
+static atomic_int blocked;
+static atomic_int helped;
+
+static void *yield_pinned(void *unused)
+{
+    pid_t thread = gettid();
+    size_t moved = 0;
+    (void)unused;
+    while (!atomic_load(&stop)) {
+        moved += weft_yield() != 0;
+        moved += gettid() != thread;
+    }
+    return weft_test_value(moved);
+}
+
+static void *help(void *unused)
+{
+    atomic_store(&helped, 1);
+    return unused;
+}
+
+static void *block_pinned(void *unused)
+{
+    (void)unused;
+    atomic_store(&blocked, 1);
+    weft_detach(weft_spawn(help, NULL));
+    weft_test_spin_until(&helped, 1);
+    return NULL;
+}
+
+static void *stuck_beside_pinned(void *unused)
+{
+    weft_spawn_options pinned = {.size = sizeof(pinned), .pinned = true};
+    weft_future *task[4];
+    (void)unused;
+    atomic_store(&stop, 0);
+    for (int i = 0; i < 4; i++)
+        task[i] = weft_spawn_with(&pinned, yield_pinned, NULL);
+    for (int round = 0; round < 20; round++) {
+        atomic_store(&blocked, 0);
+        atomic_store(&helped, 0);
+        weft_future *blocker = weft_spawn_with(&pinned, block_pinned, NULL);
+        weft_test_yield_until(&blocked, 1);
+        weft_await(blocker, NULL);
+    }
+    atomic_store(&stop, 1);
+    for (int i = 0; i < 4; i++) {
+        void *moved = NULL;
+        cr_expect_eq(weft_await(task[i], &moved), 0);
+        cr_expect_null(moved);
+    }
+    return NULL;
+}
+
+Test(pinning, nobody_helps_out_with_it, .timeout = 60)
+{
+    cr_assert_eq(weft_test_run(2, stuck_beside_pinned, NULL), 0);
+    cr_assert_eq(weft_test_run(4, stuck_beside_pinned, NULL), 0);
+}

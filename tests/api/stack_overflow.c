@@ -80,8 +80,8 @@ static void look_at_neighbours(int signo)
     for (unsigned n = 0; n < NEIGHBOURS; n++)
         for (unsigned i = 0; i < PATTERN; i++)
             same = same && area[n][i] == (unsigned char)(n + i);
-    if (write(2, same ? intact : hurt, same ? sizeof(intact) - 1
-                                            : sizeof(hurt) - 1) < 0)
+    if (write(2, same ? intact : hurt,
+              same ? sizeof(intact) - 1 : sizeof(hurt) - 1) < 0)
         _exit(1);
     signal(signo, SIG_DFL); /* it faults again */
 }

@@ -29,8 +29,8 @@ static void check_place(weft_future *self)
     int known = 0;
     bool right = weft_current() == self && weft_running_loop() == rt &&
                  worker >= 0 && worker < WORKERS;
-    if (right && !atomic_compare_exchange_strong(&thread_of[worker], &known,
-                                                 thread))
+    if (right &&
+        !atomic_compare_exchange_strong(&thread_of[worker], &known, thread))
         right = known == thread;
     if (!right)
         atomic_fetch_add(&wrong, 1);

@@ -127,8 +127,8 @@ static void *ordered_and_not_early(void *unused)
     int early = 0;
     (void)unused;
     for (int i = 0; i < 100; i++)
-        callback[i] = weft_call_at(start + WEFT_US(37) * (100 - i), read_clock,
-                                   &ran[i]);
+        callback[i] =
+            weft_call_at(start + WEFT_US(37) * (100 - i), read_clock, &ran[i]);
     for (int i = 0; i < 100; i++) {
         weft_await(callback[i], NULL);
         early += ran[i] < start + WEFT_US(37) * (100 - i);
@@ -238,9 +238,9 @@ static void *race_in_task(void *arg)
     long other = 0;
     atomic_store(&ran, 0);
     for (long i = 0; i < n; i++) {
-        weft_future *callback = i % 2 ? weft_call_soon(count_run, NULL)
-                                      : weft_call_later(i % 5000, count_run,
-                                                        NULL);
+        weft_future *callback =
+            i % 2 ? weft_call_soon(count_run, NULL)
+                  : weft_call_later(i % 5000, count_run, NULL);
         if (i % 8 == 7)
             weft_yield();
         int rc = weft_cancel(callback);

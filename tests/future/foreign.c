@@ -39,8 +39,8 @@ Test(foreign, gets_value_and_error, .timeout = 30)
     weft_future *task = weft_run_coroutine_threadsafe(rt, who_am_i, NULL);
     cr_assert_eq(weft_wait_blocking(task, WEFT_FOREVER, &result), 0);
     cr_assert_eq(result, rt);
-    task = weft_run_coroutine_threadsafe(rt, fail_with,
-                                         (void *)(intptr_t)-ENOENT);
+    task =
+        weft_run_coroutine_threadsafe(rt, fail_with, (void *)(intptr_t)-ENOENT);
     cr_assert_eq(weft_wait_blocking(task, WEFT_FOREVER, &result), -ENOENT);
     cr_assert_null(result);
     task = weft_call_soon_threadsafe(rt, who_am_i, NULL);

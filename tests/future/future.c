@@ -153,9 +153,9 @@ Test(future, threads_need_no_runtime, .timeout = 30)
         pthread_t thread;
         void *result = NULL;
         weft_future *future = weft_future_new();
-        cr_assert_eq(pthread_create(&thread, NULL, set_seven,
-                                    weft_future_ref(future)),
-                     0);
+        cr_assert_eq(
+            pthread_create(&thread, NULL, set_seven, weft_future_ref(future)),
+            0);
         cr_assert_eq(weft_wait_blocking(future, WEFT_S(20), &result), 0);
         cr_assert_eq(result, value(7));
         pthread_join(thread, NULL);

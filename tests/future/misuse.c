@@ -328,11 +328,11 @@ Test(misuse, options_that_make_no_sense)
     cr_assert_eq(weft_runtime_new(&options, &rt), -EINVAL);
     options = (weft_options){.size = sizeof(options), .grace = -1};
     cr_assert_eq(weft_runtime_new(&options, &rt), -EINVAL);
-    options = (weft_options){.size = sizeof(options),
-                             .engine = (enum weft_engine)3};
+    options =
+        (weft_options){.size = sizeof(options), .engine = (enum weft_engine)3};
     cr_assert_eq(weft_runtime_new(&options, &rt), -EINVAL);
-    options = (weft_options){
-        .size = sizeof(options), .workers = 4, .max_threads = 2};
+    options =
+        (weft_options){.size = sizeof(options), .workers = 4, .max_threads = 2};
     cr_assert_eq(weft_runtime_new(&options, &rt), -EAGAIN);
     cr_assert_null(rt);
     cr_assert_eq(weft_run_with(&options, weft_test_echo, NULL, NULL), -EAGAIN);

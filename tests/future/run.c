@@ -95,8 +95,7 @@ static void *outer(void *unused)
     void *result = NULL;
     (void)unused;
     int rc = weft_run(inner, weft_running_loop(), &result);
-    cr_expect_eq(weft_run(fail_with, (void *)(intptr_t)-EPROTO, NULL),
-                 -EPROTO);
+    cr_expect_eq(weft_run(fail_with, (void *)(intptr_t)-EPROTO, NULL), -EPROTO);
     return rc < 0 ? weft_fail(rc) : result;
 }
 
@@ -141,8 +140,9 @@ static void expect_exit(int (*fn)(void *), void *arg, int status,
     cr_assert(weft_test_child_run(&child, fn, arg));
     cr_expect_eq(weft_test_child_exit(&child), status, "exit %d: %s",
                  weft_test_child_exit(&child), child.err);
-    cr_expect(said == NULL ? child.size == 0 : weft_test_child_said(&child, said),
-              "stderr: %s", child.err);
+    bool as_told =
+        said == NULL ? child.size == 0 : weft_test_child_said(&child, said);
+    cr_expect(as_told, "stderr: %s", child.err);
 }
 
 Test(run, main_exits_with_0_or_1, .timeout = 60)

@@ -40,8 +40,7 @@ Test(shutdown, by_several_threads_at_once, .timeout = 60)
     for (size_t round = weft_test_scaled(200); round > 0; round--) {
         pthread_t thread[4];
         cr_assert_eq(weft_test_runtime(2, &rt), 0);
-        weft_detach(
-            weft_run_coroutine_threadsafe(rt, weft_test_forever, NULL));
+        weft_detach(weft_run_coroutine_threadsafe(rt, weft_test_forever, NULL));
         for (int i = 0; i < 4; i++)
             pthread_create(&thread[i], NULL, shut_down, NULL);
         for (int i = 0; i < 4; i++) {
@@ -120,10 +119,15 @@ Test(shutdown, cancels_before_the_first_step, .timeout = 60)
     }
 }
 
-/* The last reference */
+/* The last reference. Whoever submits holds one of its own until the call has
+ * returned; what it submits waits for that. */
+
+static atomic_bool alone;
 
 static void *drop_it(void *runtime)
 {
+    while (!atomic_load(&alone))
+        weft_yield();
     atomic_fetch_add(&started, 1);
     weft_runtime_unref(runtime);
     atomic_fetch_add(&ended, 1);
@@ -141,8 +145,11 @@ Test(shutdown, when_a_task_drops_the_last_reference, .timeout = 60)
 {
     for (size_t round = weft_test_scaled(200); round > 0; round--) {
         cr_assert_eq(weft_test_runtime(2, &rt), 0);
-        weft_future *task =
-            weft_run_coroutine_threadsafe(rt, drop_it_in_task, rt);
+        atomic_store(&alone, false);
+        weft_future *task = weft_run_coroutine_threadsafe(rt, drop_it_in_task,
+                                                          weft_runtime_ref(rt));
+        weft_runtime_unref(rt);
+        atomic_store(&alone, true);
         cr_assert_eq(weft_wait_blocking(task, WEFT_FOREVER, NULL),
                      -WEFT_ECANCELED);
     }
@@ -152,7 +159,11 @@ Test(shutdown, when_a_callback_drops_the_last_reference, .timeout = 60)
 {
     for (size_t round = weft_test_scaled(200); round > 0; round--) {
         cr_assert_eq(weft_test_runtime(2, &rt), 0);
-        weft_future *call = weft_call_soon_threadsafe(rt, drop_it, rt);
+        atomic_store(&alone, false);
+        weft_future *call =
+            weft_call_soon_threadsafe(rt, drop_it, weft_runtime_ref(rt));
+        weft_runtime_unref(rt);
+        atomic_store(&alone, true);
         cr_assert_eq(weft_wait_blocking(call, WEFT_FOREVER, NULL), 0);
     }
 }

@@ -127,9 +127,9 @@ static void *sleep_long(void *until)
 static void *years(void *unused)
 {
     static const weft_ns numbers[] = {
-        INT64_MAX,          INT64_MAX - 1,       INT64_MAX / 2,
-        INT64_C(1) << 62,   INT64_C(1) << 36,    (INT64_C(1) << 36) - 1,
-        WEFT_S(3600) * 24,  WEFT_S(9223372036),  WEFT_S(60),
+        INT64_MAX,         INT64_MAX - 1,      INT64_MAX / 2,
+        INT64_C(1) << 62,  INT64_C(1) << 36,   (INT64_C(1) << 36) - 1,
+        WEFT_S(3600) * 24, WEFT_S(9223372036), WEFT_S(60),
     };
     (void)unused;
     for (size_t i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++) {

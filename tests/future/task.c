@@ -309,8 +309,8 @@ static void *options_rule(void *unused)
 {
     (void)unused;
     weft_spawn_options options = {.size = sizeof(options)};
-    cr_expect_eq(
-        weft_await(weft_spawn_with(NULL, weft_test_echo, NULL), NULL), 0);
+    cr_expect_eq(weft_await(weft_spawn_with(NULL, weft_test_echo, NULL), NULL),
+                 0);
     cr_expect_eq(
         weft_await(weft_spawn_with(&options, weft_test_echo, NULL), NULL), 0);
     options.stack_size = 1 << 20;

@@ -73,10 +73,7 @@ static inline int child_run(int (*run)(void *), void *arg)
 {
     struct child child = {0};
     child_start(&child, run, arg);
-    int end = child_end(&child);
-    if (end != 0)
-        printf("%s", child.said);
-    return end;
+    return child_end(&child);
 }
 
 #endif

@@ -120,7 +120,7 @@ static void *partial_body(void *unused)
 {
     struct net_pair pair;
     int little = 4096;
-    size_t size = weft_test_scaled(16 << 20) + 12345;
+    size_t size = weft_test_scaled(2 << 20) + 12345;
     struct stream in = {.name = 3};
     struct net_digest want = {0};
     uint8_t *buffer = malloc(size);

@@ -251,13 +251,15 @@ static void *closing_body(void *unused)
         acceptor[i] = weft_spawn(accept_one, pair.listener);
     net_await_parked(&pair.near->readable);
     net_await_parked(&pair.near->writable);
-    net_pair_close(&pair);
+    weft_tcp_close(pair.near);
+    weft_tcp_listener_close(pair.listener);
     cr_expect_eq(weft_await(reader, NULL), -WEFT_ECLOSED);
     cr_expect_eq(weft_await(writer, NULL), -WEFT_ECLOSED);
     for (int i = 0; i < 10; i++) {
         int rc = weft_await(acceptor[i], NULL);
         cr_expect_eq(rc, -WEFT_ECLOSED, "%s", weft_strerror(rc));
     }
+    weft_tcp_close(pair.far);
     return unused;
 }
 

@@ -227,9 +227,8 @@ Test(pool, of_many_threads, .init = watch_maps, .fini = unwatch_maps,
     struct user user[USERS];
     struct weft__pool *pool = weft__pool_new(USERS);
     for (unsigned i = 0; i < USERS; i++) {
-        user[i] = (struct user){.pool = pool,
-                                .shard = i,
-                                .rounds = (long)weft_test_scaled(500000)};
+        user[i] = (struct user){
+            .pool = pool, .shard = i, .rounds = (long)weft_test_scaled(500000)};
         pthread_create(&user[i].thread, NULL, use, &user[i]);
     }
     for (int i = 0; i < USERS; i++) {

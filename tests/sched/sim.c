@@ -15,8 +15,8 @@
 
 struct world {
     struct weft_test_random random;
-    int wrong;   /* what must not happen */
-    long done;   /* what must, as often as ->due says */
+    int wrong; /* what must not happen */
+    long done; /* what must, as often as ->due says */
     long due;
     weft_future *made;
     weft_future *task[8];
@@ -39,9 +39,8 @@ static void sweep(weft_fn *scenario, size_t count)
         for (int run = 0; run < 2; run++) {
             struct world world = {.random = {seed}};
             unsigned workers = 1 + (unsigned)(seed % 5);
-            cr_assert_eq(weft_sim_run(seed, workers, scenario, &world,
-                                      &report[run]),
-                         0);
+            cr_assert_eq(
+                weft_sim_run(seed, workers, scenario, &world, &report[run]), 0);
             cr_assert_eq(report[run].code, 0, "seed %zu: %d", seed,
                          report[run].code);
             cr_assert_eq(report[run].end, 0, "seed %zu", seed);

@@ -194,10 +194,14 @@ Test(stack, the_least_class_that_fits)
 {
     static const size_t kib = 1024;
     const struct wanted table[] = {
-        {0, WEFT__STACK_DEFAULT},         {1, WEFT__STACK_DEFAULT},
-        {192 * kib, WEFT__STACK_DEFAULT}, {192 * kib + 1, WEFT__STACK_LARGE},
-        {1024 * kib, WEFT__STACK_LARGE},  {1024 * kib + 1, WEFT__STACK_HUGE},
-        {8192 * kib, WEFT__STACK_HUGE},   {8192 * kib + 1, -1},
+        {0, WEFT__STACK_DEFAULT},
+        {1, WEFT__STACK_DEFAULT},
+        {192 * kib, WEFT__STACK_DEFAULT},
+        {192 * kib + 1, WEFT__STACK_LARGE},
+        {1024 * kib, WEFT__STACK_LARGE},
+        {1024 * kib + 1, WEFT__STACK_HUGE},
+        {8192 * kib, WEFT__STACK_HUGE},
+        {8192 * kib + 1, -1},
         {SIZE_MAX, -1},
     };
     for (size_t i = 0; i < sizeof(table) / sizeof(table[0]); i++) {

@@ -27,8 +27,9 @@ static void *some_end(void *chance)
         rc = weft_yield();
     if (rc == 0 && (n >> 2 & 3) == 0)
         rc = weft_sleep((weft_ns)(n >> 4 & 0xfff));
-    return rc < 0 ? weft_fail(rc) : (n & 64) ? weft_fail(-EPROTO)
-                                             : weft_test_value(n | 1);
+    return rc < 0     ? weft_fail(rc)
+           : (n & 64) ? weft_fail(-EPROTO)
+                      : weft_test_value(n | 1);
 }
 
 static void *callback_ran(void *unused)

@@ -60,9 +60,9 @@ static void submit_one(struct submitter *submitter,
     void *result = NULL;
     uint64_t chance = weft_test_next(random);
     weft_future *future =
-        chance & 1 ? weft_run_coroutine_threadsafe(rt, run_submission,
-                                                   submission)
-                   : weft_call_soon_threadsafe(rt, run_submission, submission);
+        chance & 1
+            ? weft_run_coroutine_threadsafe(rt, run_submission, submission)
+            : weft_call_soon_threadsafe(rt, run_submission, submission);
     atomic_fetch_add(&submitted, 1);
     if ((chance >> 1 & 7) == 0)
         weft_cancel(future);

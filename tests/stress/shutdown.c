@@ -68,8 +68,7 @@ static int stay(uintptr_t state)
         return keeps_spawning();
     default:
         /* An await of a child that is in another state. */
-        return weft_await(weft_spawn(in_some_state,
-                                     weft_test_value(state / 6)),
+        return weft_await(weft_spawn(in_some_state, weft_test_value(state / 6)),
                           NULL);
     }
 }
@@ -133,8 +132,7 @@ static void one_end(uintptr_t seed)
     atomic_store(&ended, 0);
     atomic_store(&ready, 0);
     cr_assert_eq(weft_test_runtime(1 + (unsigned)(seed % 5), &rt), 0);
-    weft_future *filler =
-        weft_run_coroutine_threadsafe(rt, fill, (void *)seed);
+    weft_future *filler = weft_run_coroutine_threadsafe(rt, fill, (void *)seed);
     pthread_create(&thread, NULL, end_from_thread, (void *)seed);
     int rc = weft_wait_blocking(filler, WEFT_FOREVER, NULL);
     cr_assert(rc == -WEFT_ECANCELED || rc == -WEFT_ESHUTDOWN, "%d", rc);

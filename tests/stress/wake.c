@@ -7,6 +7,7 @@
 
 #include <errno.h>
 #include <pthread.h>
+#include <stdbool.h>
 
 #include "tests/support/run.h"
 #include "tests/support/scale.h"
@@ -18,11 +19,18 @@ struct pair {
     atomic_long turn; /* even: the first one's */
     long rounds;
     atomic_int set;
+    bool apart; /* each on a worker of its own */
+    atomic_int arrived;
 };
 
 static int take_turns(struct pair *pair, int side)
 {
     weft_test_yield_until(&pair->set, 2);
+    if (pair->apart) {
+        atomic_fetch_add(&pair->arrived, 1);
+        weft_test_spin_until(&pair->arrived, 2); /* so it is not the same */
+        weft_pin();
+    }
     for (long i = 0; i < pair->rounds; i++) {
         while (atomic_load(&pair->turn) != 2 * i + side) {
             int rc = weft_suspend();
@@ -76,16 +84,29 @@ static void *play_all(void *count)
     return failed ? weft_fail(-EIO) : NULL;
 }
 
-static void games(unsigned workers, int n, long rounds)
+static void play_games(unsigned workers, int n, long rounds, bool apart)
 {
     for (int i = 0; i < n; i++) {
         pairs[i].rounds = rounds;
         atomic_store(&pairs[i].turn, 0);
         atomic_store(&pairs[i].set, 0);
+        atomic_store(&pairs[i].arrived, 0);
+        pairs[i].apart = apart;
     }
     cr_assert_eq(weft_test_run(workers, play_all, &n), 0);
     for (int i = 0; i < n; i++)
         cr_assert_eq(atomic_load(&pairs[i].turn), 2 * rounds);
+}
+
+static void games(unsigned workers, int n, long rounds)
+{
+    play_games(workers, n, rounds, false);
+}
+
+Test(wake, across_workers, .timeout = 240)
+{
+    play_games(2, 1, (long)weft_test_scaled(100000), true);
+    play_games(16, 7, (long)weft_test_scaled(10000), true);
 }
 
 Test(wake, one_pair, .timeout = 240)
@@ -211,8 +232,8 @@ static void bursts(unsigned workers, size_t rounds)
     for (size_t i = 0; i < rounds; i++) {
         uintptr_t count = 1 + weft_test_below(&random, 20);
         expected += (long)count;
-        weft_detach(weft_run_coroutine_threadsafe(rt, burst,
-                                                  weft_test_value(count)));
+        weft_detach(
+            weft_run_coroutine_threadsafe(rt, burst, weft_test_value(count)));
         if (weft_test_below(&random, 4))
             while (atomic_load(&burst_done) < expected)
                 sched_yield();

@@ -34,7 +34,7 @@
 #endif
 
 struct weft_test_child {
-    int status;     /* of waitpid(2) */
+    int status; /* of waitpid(2) */
     size_t size;
     char err[16384]; /* its stderr, or the beginning of it; a string */
 };

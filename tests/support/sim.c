@@ -15,7 +15,8 @@
 #define STEP_NS 3000 /* at most, of virtual time */
 
 /* A virtual worker, as long as it is not the one that runs. */
-struct virtual {
+struct virtual
+{
     struct weft__stack *stack; /* where to resume it */
     void *sp;
     bool waits;
@@ -150,7 +151,8 @@ static void driver_close(struct weft__loop *loop)
     loop->engine = NULL;
 }
 
-static unsigned driver_poll(struct weft__loop *loop, struct weft__worker *worker)
+static unsigned driver_poll(struct weft__loop *loop,
+                            struct weft__worker *worker)
 {
     (void)loop;
     (void)worker;
@@ -243,8 +245,8 @@ static weft_future *submit(weft_fn *fn, void *arg)
 {
     uint64_t at = weft_test_below(&sim.random, sim.rt->workers);
     struct weft__loop *loop = &sim.rt->loop[at];
-    weft_future *task = weft__task_new_foreign(sim.rt, loop->index, WEFT__TASK,
-                                               fn, arg);
+    weft_future *task =
+        weft__task_new_foreign(sim.rt, loop->index, WEFT__TASK, fn, arg);
     WEFT__REQUIRE(task != NULL);
     task->name = "main";
     weft__fetch_add(&loop->submitted, 1);

@@ -17,13 +17,13 @@
 #include <weft/stats.h>
 
 struct weft_sim_report {
-    uint64_t hash;      /* of every step: worker, coroutine, moment */
+    uint64_t hash; /* of every step: worker, coroutine, moment */
     uint64_t steps;
-    int64_t virtual_ns; /* from the start to the end of the runtime */
-    int code;           /* of the main coroutine; -WEFT_EDEADLK: it had not
+    int64_t virtual_ns;     /* from the start to the end of the runtime */
+    int code;               /* of the main coroutine; -WEFT_EDEADLK: it had not
                            ended and nothing could run; -ETIMEDOUT: it ran for
                            millions of steps */
-    int end;            /* what weft_runtime_shutdown() said */
+    int end;                /* what weft_runtime_shutdown() said */
     weft_counters counters; /* after the end */
 };
 
