@@ -5,7 +5,7 @@
 #include "sched/runtime.h"
 
 #define LOOK_NS 1000000 /* how often the sentinel looks round */
-#define DOZE_NS 50000   /* and how often at first */
+#define DOZE_NS 100000  /* and how often at first */
 #define DOZES 3         /* such looks */
 #define LOOKS 10        /* fruitless ones before it goes to sleep for good */
 
@@ -152,7 +152,6 @@ static struct weft__look look(struct weft__worker *self,
 
 static void look_from_now(struct weft__worker *self)
 {
-    self->looks = 0;
     for (unsigned i = 0; i < self->rt->workers; i++)
         look(self, &self->rt->worker[i]);
 }
@@ -166,7 +165,8 @@ static bool appoint(struct weft__worker *self)
         all_others_parked(self))
         return false;
     uint32_t none = 0; /* read by announce_one() */
-    uint32_t mine = (self->index + 1) | WEFT__IDLE_DOZING;
+    uint32_t doze = self->looks < DOZES ? WEFT__IDLE_DOZING : 0;
+    uint32_t mine = (self->index + 1) | doze;
     if (weft__cas_sc(&self->rt->idle.sentinel, &none, mine)) {
         self->sentinel = true;
         look_from_now(self);
@@ -227,8 +227,8 @@ static void look_round(struct weft__worker *self)
         quiet = quiet && idle && since.steps == 0;
         if (since.steps == 0 && !idle)
             found |= rescue(self, other);
-        else if (since.parks == 0 && !idle)
-            found |= assist(self, other);
+        else if (since.parks == 0 && !idle && self->looks >= DOZES)
+            found |= assist(self, other); /* for a whole LOOK_NS */
     }
     self->looks = found ? 0 : self->looks + 1;
     if (quiet || self->looks >= LOOKS)
@@ -272,6 +272,8 @@ void weft__idle_park(struct weft__worker *self)
     if (weft__unlikely(phase != WEFT__OPEN))
         weft__runtime_check_drained(rt);
     if (phase == WEFT__STOPPED || weft__queue_any(self, !covered)) {
+        if (!covered) /* nobody looks after it yet: stay on, without haste */
+            self->looks = DOZES;
         withdraw(self);
         return;
     }
@@ -280,6 +282,6 @@ void weft__idle_park(struct weft__worker *self)
     if (self->sentinel)
         look = weft__os->now() + (self->looks < DOZES ? DOZE_NS : LOOK_NS);
     sleep_until(self, until < look ? until : look);
-    if (self->sentinel && !self->searching)
+    if (self->sentinel && !self->searching && self->polled >= look)
         look_round(self);
 }

@@ -15,8 +15,8 @@
  * after some looks that found nothing to do; the next single piece of work
  * appoints a new one. When everybody sleeps nobody looks.
  *
- * A sentinel that has just run out of work dozes: its first looks are some tens
- * of microseconds apart, and until then nobody wakes anybody at all. So a
+ * A sentinel that has just run out of work dozes: its first looks are a tenth
+ * of a millisecond apart, and until then nobody wakes anybody at all. So a
  * program that makes work in short bursts does not pay for a wake in each.
  */
 #ifndef WEFT_SCHED_IDLE_H
