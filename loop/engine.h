@@ -34,6 +34,11 @@ struct weft__source {
 
 struct weft__source_slab;
 
+/* First in memory that is gone, but may still be asked whether it is. */
+struct weft__retired {
+    struct weft__retired *next;
+};
+
 struct weft__engine {
     int epfd;
     enum weft_engine kind;        /* fixed after open */
@@ -43,6 +48,7 @@ struct weft__engine {
     struct weft__lock lock;       /* of all below */
     struct weft__source *free[2]; /* by kind */
     struct weft__source_slab *slabs;
+    struct weft__retired *retired; /* listeners */
     struct weft__source ring_source;
     struct io_uring ring;
     _Atomic(uint32_t) in_flight; /* operations whose completion is to come */
@@ -72,6 +78,13 @@ void weft__source_move(struct weft__source *, struct weft__loop *to);
 
 /** Close the descriptor, if there is one, and give the source back. */
 void weft__source_close(struct weft__source *);
+
+/** Keep the memory of a listener until the loop is closed, or for the next
+ * one: an accept may just be about to begin. Any worker. */
+void weft__listener_retire(struct weft__loop *, struct weft__retired *);
+
+/** Memory of a listener that is gone, or NULL. Any worker. */
+struct weft__retired *weft__listener_reuse(struct weft__loop *);
 
 /** Close every descriptor left open, free all memory. */
 void weft__source_close_all(struct weft__engine *);

@@ -31,6 +31,8 @@ struct waiter {
 };
 
 struct weft_tcp_listener {
+    struct weft__retired retired;
+    struct weft__loop *home; /* keeps the memory, when it is gone */
     struct weft__lock lock;
     struct waiter *first; /* oldest first; under the lock */
     _Atomic(bool) closed; /* written under the lock */
@@ -91,8 +93,9 @@ static void free_listener(weft_tcp_listener *listener)
             continue;
         set_listener(queue, NULL);
         weft__source_close(&queue->source);
+        listener->queue[i] = NULL;
     }
-    weft__mem_free(listener);
+    weft__listener_retire(listener->home, &listener->retired);
 }
 
 /* The runtime ends with it open: its last queue takes the listener along. */
@@ -166,6 +169,27 @@ static int open_queue(weft_tcp_listener *listener, struct weft__loop *loop,
     return rc;
 }
 
+/* All of a runtime have as many queues, so the memory fits the next one. */
+static weft_tcp_listener *new_listener(struct weft_runtime *rt, uint16_t port)
+{
+    struct weft__loop *home = &rt->loop[0];
+    size_t queues = rt->workers * sizeof(struct queue *);
+    struct weft__retired *gone = weft__listener_reuse(home);
+    weft_tcp_listener *listener =
+        gone ? weft__container_of(gone, weft_tcp_listener, retired)
+             : weft__mem_alloc(1, sizeof(*listener) + queues);
+    if (listener == NULL)
+        return NULL;
+    weft__lock(&listener->lock);
+    listener->home = home;
+    listener->users = 1;
+    listener->queues = rt->workers;
+    listener->port = port;
+    weft__store_relaxed(&listener->closed, false);
+    weft__unlock(&listener->lock);
+    return listener;
+}
+
 int weft_tcp_listen(weft_tcp_listener **out, const char *text, uint16_t port)
 {
     struct weft__address at;
@@ -177,14 +201,9 @@ int weft_tcp_listen(weft_tcp_listener **out, const char *text, uint16_t port)
     if (rc < 0)
         return rc;
     struct weft_runtime *rt = weft__worker_self()->rt;
-    size_t queues = rt->workers * sizeof(struct queue *);
-    weft_tcp_listener *listener =
-        weft__mem_alloc(1, sizeof(*listener) + queues);
+    weft_tcp_listener *listener = new_listener(rt, weft__address_port(&at));
     if (listener == NULL)
         return -ENOMEM;
-    listener->users = 1;
-    listener->queues = rt->workers;
-    listener->port = weft__address_port(&at);
     for (unsigned i = 0; i < rt->workers && rc == 0; i++)
         rc = open_queue(listener, &rt->loop[i], &at);
     if (rc < 0)
@@ -343,8 +362,11 @@ int weft_tcp_accept(weft_tcp_listener *listener, weft_tcp **out)
     if (rc < 0)
         return rc;
     weft__lock(&listener->lock);
-    listener->users++;
+    bool closed = weft__load_relaxed(&listener->closed);
+    listener->users += !closed;
     weft__unlock(&listener->lock);
+    if (closed)
+        return -WEFT_ECLOSED;
     rc = accept_one(listener, out);
     if (any_hot(listener))
         wake_one(listener); /* more to take, or our wake was for another */

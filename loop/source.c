@@ -99,8 +99,39 @@ void weft__source_close(struct weft__source *source)
     weft__unlock(&engine->lock);
 }
 
+void weft__listener_retire(struct weft__loop *loop,
+                           struct weft__retired *retired)
+{
+    struct weft__engine *engine = weft__engine_of(loop);
+    weft__lock(&engine->lock);
+    retired->next = engine->retired;
+    engine->retired = retired;
+    weft__unlock(&engine->lock);
+}
+
+struct weft__retired *weft__listener_reuse(struct weft__loop *loop)
+{
+    struct weft__engine *engine = weft__engine_of(loop);
+    weft__lock(&engine->lock);
+    struct weft__retired *retired = engine->retired;
+    if (retired != NULL)
+        engine->retired = retired->next;
+    weft__unlock(&engine->lock);
+    return retired;
+}
+
+static void free_retired(struct weft__engine *engine)
+{
+    while (engine->retired != NULL) {
+        struct weft__retired *next = engine->retired->next;
+        weft__mem_free(engine->retired);
+        engine->retired = next;
+    }
+}
+
 void weft__source_close_all(struct weft__engine *engine)
 {
+    free_retired(engine);
     struct weft__source_slab *slab = engine->slabs;
     while (slab != NULL) {
         struct weft__source_slab *next = slab->next;

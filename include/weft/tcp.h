@@ -76,8 +76,9 @@ WEFT_API WEFT_MUST_CHECK int weft_tcp_accept(weft_tcp_listener *,
  * Context:       coroutine of the same runtime.
  * Suspends:      never.
  * Cancellation:  a release.
- * Ownership:     consumes the listener, once the accepts that wait on it have
- *                returned. NULL is ignored.
+ * Ownership:     consumes the listener. An accept that begins later says
+ *                -WEFT_ECLOSED too, until the runtime opens another listener.
+ *                NULL is ignored.
  * Returns:       nothing.
  */
 WEFT_API void weft_tcp_listener_close(weft_tcp_listener *);

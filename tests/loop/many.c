@@ -3,6 +3,7 @@
  * neither descriptors nor memory that the first one did not. */
 #include <stdatomic.h>
 #include <stdio.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include "tests/loop/net.h"
@@ -63,6 +64,17 @@ static size_t use(weft_tcp *tcp, uint64_t name)
            memcmp(in, out, sizeof(in)) != 0;
 }
 
+/* As many as the descriptors allow: two each, and some to spare. */
+static size_t affordable(size_t count)
+{
+    struct rlimit limit;
+    cr_expect_eq(getrlimit(RLIMIT_NOFILE, &limit), 0);
+    limit.rlim_cur = limit.rlim_max;
+    cr_expect_eq(setrlimit(RLIMIT_NOFILE, &limit), 0);
+    size_t most = limit.rlim_cur > 400 ? (limit.rlim_cur - 200) / 2 : 100;
+    return count < most ? count : most;
+}
+
 /* So many at once, then all gone, on both sides. */
 static size_t some(weft_tcp_listener *listener, weft_tcp **tcp, size_t count)
 {
@@ -87,7 +99,7 @@ static size_t some(weft_tcp_listener *listener, weft_tcp **tcp, size_t count)
 static void batch(weft_tcp_listener *listener)
 {
     weft_tcp *tcp[AT_ONCE];
-    size_t count = 100 + weft_test_scaled(AT_ONCE - 100);
+    size_t count = affordable(100 + weft_test_scaled(AT_ONCE - 100));
     size_t rounds = weft_test_scaled(10);
     for (size_t i = 0; i < rounds; i++)
         cr_expect_eq(some(listener, tcp, count), 0);
