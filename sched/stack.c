@@ -18,7 +18,7 @@
 
 /* Slots are a page more than a power of two: the tops of 1 000 stacks would
  * else share a few dozen sets of the second-level cache as well (a yield among
- * 1 000 tasks took 46 ns instead of 17). */
+ * 1 000 tasks of one worker took 45 ns instead of 39). */
 #define PAGE ((size_t)4096)
 
 struct kind {
