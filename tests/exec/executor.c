@@ -82,7 +82,7 @@ static void *count_one(void *arg)
 
 static void *twice(void *arg)
 {
-    return (char *)arg + (uintptr_t)arg;
+    return (void *)(2 * (uintptr_t)arg);
 }
 
 static void *fail_as_told(void *arg)
