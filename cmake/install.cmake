@@ -22,12 +22,16 @@ install(FILES ${PROJECT_BINARY_DIR}/weftConfig.cmake
         DESTINATION ${package})
 
 # Who links the archive needs what it needs; the shared library brings it.
+set(WEFT_PC_UNWIND)
+if(WEFT_UNWIND)
+    set(WEFT_PC_UNWIND " -l${WEFT_UNWIND}")
+endif()
 if(BUILD_SHARED_LIBS)
     set(WEFT_PC_REQUIRES "Requires.private: liburing")
-    set(WEFT_PC_LIBS "Libs: -L\${libdir} -lweft\nLibs.private: -pthread")
+    set(WEFT_PC_LIBS "Libs: -L\${libdir} -lweft\nLibs.private:${WEFT_PC_UNWIND} -pthread")
 else()
     set(WEFT_PC_REQUIRES "Requires: liburing")
-    set(WEFT_PC_LIBS "Libs: -L\${libdir} -lweft -pthread")
+    set(WEFT_PC_LIBS "Libs: -L\${libdir} -lweft${WEFT_PC_UNWIND} -pthread")
 endif()
 # Relative, so that an installed tree can be moved.
 file(RELATIVE_PATH WEFT_PC_PREFIX

@@ -7,6 +7,10 @@
  * out of the queue before it started; the crew's lock decides. A job's memory
  * keeps that of its crew, so a late canceller finds the lock.
  */
+#include "future/context.h"
+#include "future/debug.h"
+#include "future/error.h"
+#include "future/local.h"
 #include "future/task.h"
 #include "sched/crew.h"
 
@@ -26,9 +30,6 @@ struct job {
     struct weft_runtime *rt; /* its memory is held */
     unsigned loop;           /* where it is counted */
 };
-
-/* The job of this OS thread: jobs do not migrate. */
-static _Thread_local struct job *running;
 
 /* Life */
 
@@ -50,7 +51,8 @@ static void job_free(weft_future *future)
     struct weft_runtime *rt = job->rt;
     if (job->executor != NULL)
         executor_drop(job->executor);
-    weft__mem_free(job);
+    if (!weft__debug_unmade(future))
+        weft__mem_free(job);
     weft__runtime_drop(rt);
 }
 
@@ -68,9 +70,12 @@ static void job_run(struct weft__job *queued)
 {
     struct job *job = weft__container_of(queued, struct job, job);
     weft__fetch_or(&job->future.state, WEFT__STARTED);
-    running = job;
+    struct weft__local outer;
+    weft__local_enter_job(&outer, &job->future);
     void *result = job->future.fn(job->future.arg);
-    running = NULL;
+    weft__local_leave_job(&outer, &job->future);
+    if (weft_code(result) < 0)
+        weft__error_ended(&job->future, weft_code(result));
     job_end(job, result);
 }
 
@@ -90,6 +95,8 @@ static void job_drop(struct weft__job *queued)
 
 static const struct weft__producer job_producer = {job_cancel, job_free};
 
+_Static_assert(offsetof(struct job, future) == 0, "freed as its future");
+
 static struct job *job_new(struct weft__worker *self, weft_executor *executor,
                            weft_fn *fn, void *arg)
 {
@@ -97,12 +104,14 @@ static struct job *job_new(struct weft__worker *self, weft_executor *executor,
     if (job == NULL)
         return NULL;
     weft__future_init(&job->future, WEFT__JOB, fn, arg);
-    job->future.context = weft__future_of(self->current)->context;
+    weft__scope_inherit(&job->future, weft__future_of(self->current));
+    weft__context_capture(&job->future);
     job->future.producer = &job_producer;
     job->job.run = job_run;
     job->crew = executor ? &executor->crew : &self->rt->crew;
     job->executor = executor;
     job->rt = self->rt;
+    job->future.coro.rt = self->rt;
     job->loop = self->index;
     weft__fetch_add(&self->rt->refs, 1);
     if (executor != NULL)
@@ -112,41 +121,71 @@ static struct job *job_new(struct weft__worker *self, weft_executor *executor,
 
 /* The public face */
 
-weft_future *weft_run_in_executor(weft_executor *executor, weft_fn *fn,
-                                  void *arg)
+static void check(weft_executor *executor, struct weft_runtime *rt,
+                  const char *who)
+{
+    if (!weft__debug_on() || executor == NULL)
+        return;
+    weft__debug_used(executor, who);
+    if (executor->rt != rt)
+        weft__debug_misuse(who, WEFT__FOREIGN);
+}
+
+weft_future *weft_run_in_executor_named(weft_executor *executor,
+                                        const char *name, weft_fn *fn,
+                                        void *arg)
 {
     struct weft__worker *self = weft__worker_self();
     if (self == NULL || self->current == NULL)
-        return weft__future_failed(-WEFT_ENORUNTIME);
+        return weft__future_failed(weft__misuse(
+            -WEFT_ENORUNTIME, "weft_run_in_executor", WEFT__OUTSIDE));
+    check(executor, self->rt, "weft_run_in_executor");
     struct job *job = job_new(self, executor, fn, arg);
     if (job == NULL)
         return weft__future_failed(-ENOMEM);
+    weft__store_relaxed(&job->future.name, name);
+    weft__debug_made(&job->future, self->rt);
     weft__fetch_add_sc(&self->loop->submitted, 1);
     int rc = weft__crew_push(job->crew, &job->job);
+    weft__runtime_left(self->loop);
     if (rc < 0) {
         weft__runtime_ended(self->rt, NULL, self->index);
+        weft__context_freed(&job->future);
         job_free(&job->future);
         return weft__future_failed(rc);
     }
     return &job->future;
 }
 
-int weft_to_thread(weft_fn *fn, void *arg, void **result)
+weft_future *(weft_run_in_executor)(weft_executor *executor, weft_fn *fn,
+                                    void *arg)
 {
-    return weft_await(weft_run_in_executor(NULL, fn, arg), result);
+    return weft_run_in_executor_named(executor, "weft_run_in_executor", fn,
+                                      arg);
+}
+
+int weft_to_thread_named(const char *name, weft_fn *fn, void *arg,
+                         void **result)
+{
+    return weft_await(weft_run_in_executor_named(NULL, name, fn, arg), result);
+}
+
+int(weft_to_thread)(weft_fn *fn, void *arg, void **result)
+{
+    return weft_to_thread_named("weft_to_thread", fn, arg, result);
 }
 
 bool weft_job_cancelled(void)
 {
-    return running != NULL &&
-           weft__load_relaxed(&running->future.state) & WEFT__CANCEL;
+    weft_future *job = weft__local_peek()->job;
+    return job != NULL && weft__load_relaxed(&job->state) & WEFT__CANCEL;
 }
 
 int weft_thread_pool_new(unsigned max_threads, weft_executor **out)
 {
     struct weft__worker *self = weft__worker_self();
     if (self == NULL)
-        return -WEFT_ENORUNTIME;
+        return weft__misuse(-WEFT_ENORUNTIME, __func__, WEFT__OUTSIDE);
     if (max_threads == 0)
         return -EINVAL;
     weft_executor *executor = weft__mem_alloc(1, sizeof(*executor));
@@ -157,6 +196,8 @@ int weft_thread_pool_new(unsigned max_threads, weft_executor **out)
     weft__crew_init(&executor->crew, &self->rt->census, "weft-p", max_threads);
     executor->crew.left = executor_left;
     weft__runtime_add_crew(self->rt, &executor->crew);
+    weft__debug_opened(executor, self->rt, "thread pool", -1,
+                       weft__debug_site());
     *out = executor;
     return 0;
 }
@@ -174,7 +215,8 @@ int weft_executor_shutdown(weft_executor *executor)
     if (executor == NULL)
         return 0;
     if (weft__task_current() == NULL)
-        return -WEFT_ENORUNTIME;
+        return weft__misuse(-WEFT_ENORUNTIME, __func__, WEFT__OUTSIDE);
+    check(executor, weft__worker_self()->rt, __func__);
     if (weft_cancelled())
         weft__crew_empty(&executor->crew, job_drop);
     weft_future *closing =
@@ -183,6 +225,7 @@ int weft_executor_shutdown(weft_executor *executor)
     if (rc < 0)
         return rc;
     weft__runtime_remove_crew(executor->rt, &executor->crew);
+    weft__debug_closed(executor, __func__);
     executor_drop(executor);
     return 0;
 }

@@ -2,6 +2,8 @@
 /* Foreign threads that wait: see block.h. */
 #include "future/block.h"
 
+#include "future/debug.h"
+
 #include <errno.h>
 #include <weft/time.h>
 
@@ -51,13 +53,16 @@ bool weft__block_wait(struct weft__block *block, uint32_t signals,
     }
 }
 
-/* Out of time: off the list, unless it is about to fire. */
-static int give_up(struct weft__block *block, weft_future *future)
+/* Off the list, unless it is about to fire. */
+bool weft__block_close(struct weft__block *block, weft_future *future)
 {
-    if (weft__future_remove_waiter(future, &block->waiter))
-        return -WEFT_ETIMEOUT;
-    weft__block_wait(block, 0, INT64_MAX);
-    return 0;
+    if (!fired(block) && weft__future_remove_waiter(future, &block->waiter))
+        return false;
+    while (!fired(block))
+        weft__block_wait(block,
+                         weft__load_relaxed(&block->word) / WEFT__BLOCK_SIGNAL,
+                         INT64_MAX);
+    return true;
 }
 
 /* 0: it is done. */
@@ -72,15 +77,21 @@ static int wait_for(weft_future *future, weft_ns timeout)
     int rc = weft__block_open(&block, future);
     if (rc <= 0)
         return rc;
-    return weft__block_wait(&block, 0, until) ? 0 : give_up(&block, future);
+    if (weft__block_wait(&block, 0, until) || weft__block_close(&block, future))
+        return 0;
+    return -WEFT_ETIMEOUT;
 }
 
 int weft_wait_blocking(weft_future *future, weft_ns timeout, void **result)
 {
+    future = weft__handle_own(future, __func__);
     if (result != NULL)
         *result = NULL;
     if (weft__worker_self() != NULL)
-        return -WEFT_EDEADLK;
+        return weft__misuse(-WEFT_EDEADLK, __func__,
+                            "this would block a worker: weft_await() it");
     int rc = wait_for(future, timeout);
+    if (rc == -WEFT_EBUSY)
+        return weft__misuse(rc, __func__, WEFT__BUSY);
     return rc < 0 ? rc : weft__future_take(future, result);
 }

@@ -20,6 +20,9 @@ struct weft__block {
  * weft__future_add_waiter(). */
 int weft__block_open(struct weft__block *, weft_future *);
 
+/** Wait no more. True: it has fired, and is not touched any more. */
+bool weft__block_close(struct weft__block *, weft_future *);
+
 /** Sleep until it fires (true), `until`, or one signal more than `seen`. */
 bool weft__block_wait(struct weft__block *, uint32_t seen, int64_t until);
 

@@ -15,6 +15,11 @@ weft_future *weft__callback_new(struct weft__worker *, weft_fn *, void *arg);
  * hand. 0; -WEFT_ESHUTDOWN: the runtime is ending, it was not taken. */
 int weft__callback_submit(weft_future *);
 
+/** weft_run_coroutine_threadsafe() from a thread that is no worker of the
+ * runtime, with flags for the coroutine. */
+weft_future *weft__callback_run_coroutine(weft_runtime *, const char *name,
+                                          uint8_t flags, weft_fn *, void *arg);
+
 /** It was cancelled before it started: end it now if it waits for its moment;
  * else its turn on the strand will. */
 void weft__callback_drop(weft_future *);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 /* The texts of the codes. */
 #define _GNU_SOURCE
+#include <limits.h>
 #include <stdio.h>
 #include <string.h>
 #include <weft/base.h>
@@ -8,7 +9,7 @@
 const char *weft_strerror(int code)
 {
     static _Thread_local char unknown[32];
-    int number = code < 0 ? -code : code;
+    int number = code < 0 && code != INT_MIN ? -code : code;
     switch (number) {
 #define TEXT(name, value, text)                                                \
     case value:                                                                \

@@ -2,6 +2,9 @@
 /* Futures: the state word, waiters, references, and those made by hand. */
 #include "future/future.h"
 
+#include "future/context.h"
+#include "future/debug.h"
+#include "future/error.h"
 #include "sched/crew.h"
 
 #include <errno.h>
@@ -58,6 +61,8 @@ static void free_descriptor(weft_future *future)
     struct weft__worker *self = weft__worker_self();
     struct weft__pool *pool = weft__pool_of(&future->coro);
     weft__store_relaxed(&future->kind, WEFT__FREE);
+    if (weft__debug_on())
+        future->generation++;
     if (self != NULL && self->rt->pool == pool)
         weft__pool_free(pool, self->index, &self->tasks, &future->coro);
     else
@@ -74,12 +79,33 @@ static void free_made(weft_future *future)
         free_callback(waiter);
         waiter = next;
     }
-    weft__mem_free(future);
+    if (!weft__debug_unmade(future))
+        weft__mem_free(future);
 }
 
+static void put_to_rest(weft_future *future)
+{
+    weft__error_unref(future->error);
+    weft__context_freed(future);
+    future->waiter = (struct weft__waiter){NULL, NULL};
+    future->inherited = NULL;
+    future->deadline = 0;
+    future->scope = NULL;
+    future->context = NULL;
+    future->error = NULL;
+    future->defers = NULL;
+}
+
+/* With it go its context, and its failure if nobody has looked at that. */
 static void free_future(weft_future *future)
 {
     uint8_t kind = weft__load_relaxed(&future->kind);
+    int code = weft_code(future->result);
+    if (weft__unlikely(code < 0) && code != -WEFT_ECANCELED &&
+        weft__future_is_done(future))
+        weft__error_unretrieved(future);
+    if (weft__unlikely(future->touched))
+        put_to_rest(future);
     if (weft__likely(kind == WEFT__TASK || kind == WEFT__CALLBACK))
         free_descriptor(future);
     else if (kind == WEFT__JOB)
@@ -141,6 +167,8 @@ int weft__future_set(weft_future *future, void *result)
     if (!lock(future))
         return -WEFT_EALREADY;
     future->result = result;
+    if (weft__unlikely(weft_code(result) < 0))
+        weft__error_attach(future, weft_code(result));
     fire(waiters_of(publish(future, true)));
     return 0;
 }
@@ -168,8 +196,14 @@ int weft__future_add_waiter(weft_future *future, struct weft__waiter *waiter,
             return 0;
         }
         if (weft__unlikely(seen & mark) &&
-            weft__load_relaxed(&future->refs) == 1)
-            return -WEFT_EBUSY;
+            weft__load_acquire(&future->refs) <= /* pairs with the drop */
+                (seen & WEFT__OWNED ? 2u : 1u)) {
+            uint64_t now = weft__load_relaxed(&future->state);
+            if (now == seen)
+                return -WEFT_EBUSY;
+            seen = now; /* it has completed, or was left, before the drop */
+            continue;
+        }
         if (seen & WEFT__LOCK) {
             weft__pause();
             seen = weft__load_relaxed(&future->state);
@@ -201,33 +235,20 @@ bool weft__future_remove_waiter(weft_future *future,
 
 /* References */
 
-void weft__future_init(weft_future *future, enum weft__kind kind, weft_fn *fn,
-                       void *arg)
-{
-    weft__store_relaxed(&future->state, 0);
-    weft__store_relaxed(&future->refs, 1);
-    weft__store_relaxed(&future->kind, kind);
-    future->fn = fn;
-    future->arg = arg;
-    future->name = NULL;
-    future->scope = NULL;
-    future->account = NULL;
-    future->context = NULL;
-    future->error = NULL;
-}
-
 void weft__future_drop(weft_future *future)
 {
     uint8_t kind = weft__load_relaxed(&future->kind);
     if (weft__unlikely(kind == WEFT__STATIC))
         return;
-    /* A sole holder is alone with the count. Pairs with the decrement of the
+    /* A task that runs may take a reference of itself from nothing; else a
+     * sole holder is alone with the count. Pairs with the decrement of the
      * others: what they did is visible to who frees. */
-    if (weft__load_acquire(&future->refs) == 1)
+    bool still = kind == WEFT__MADE || weft__future_is_done(future);
+    if (weft__likely(still) && weft__load_acquire(&future->refs) == 1)
         weft__store_relaxed(&future->refs, 0);
     else if (weft__fetch_sub(&future->refs, 1) != 1)
         return;
-    if (kind == WEFT__MADE || weft__future_is_done(future)) {
+    if (still) {
         free_future(future);
         return;
     }
@@ -236,20 +257,38 @@ void weft__future_drop(weft_future *future)
         free_future(future);
 }
 
+void weft__future_drop_two(weft_future *future)
+{
+    /* Pairs as above. */
+    if (weft__unlikely(weft__load_acquire(&future->refs) != 2) &&
+        weft__fetch_sub(&future->refs, 2) != 2)
+        return;
+    free_future(future);
+}
+
 weft_future *weft_future_ref(weft_future *future)
 {
+    weft_future *handle = future;
+    future = weft__handle(future);
     if (weft__load_relaxed(&future->kind) == WEFT__STATIC)
-        return future;
-    /* From nothing: a running task that nobody held takes one of itself. */
-    if (weft__fetch_add(&future->refs, 1) == 0)
-        weft__fetch_and(&future->state, ~(uint64_t)WEFT__GONE);
-    return future;
+        return handle;
+    if (weft__fetch_add(&future->refs, 1) != 0)
+        return handle;
+    /* From nothing: a running task that nobody held takes one of itself. Who
+     * dropped the last one is about to say so, or has; pairs with the drop. */
+    while (!(weft__load_acquire(&future->state) & WEFT__GONE))
+        weft__pause();
+    weft__fetch_and(&future->state, ~(uint64_t)WEFT__GONE);
+    return handle;
 }
 
 void weft_future_unref(weft_future *future)
 {
-    if (future != NULL)
-        weft__future_drop(future);
+    if (future == NULL)
+        return;
+    future = weft__handle_own(future, __func__);
+    weft__debug_dropped(future);
+    weft__future_drop(future);
 }
 
 int weft__future_take(weft_future *future, void **result)
@@ -258,6 +297,8 @@ int weft__future_take(weft_future *future, void **result)
     int code = weft_code(value);
     if (result != NULL)
         *result = code < 0 ? NULL : value;
+    if (weft__unlikely(code < 0))
+        weft__error_hand_up(future);
     weft__future_drop(future);
     return code;
 }
@@ -283,37 +324,52 @@ weft_future *weft__future_failed(int code)
 
 /* By hand */
 
-weft_future *weft_future_new(void)
+weft_future *weft_future_new_named(const char *name)
 {
+    struct weft__worker *self = weft__worker_self();
     weft_future *future = weft__mem_alloc(1, sizeof(*future));
     if (future == NULL)
         return weft__future_failed(-ENOMEM);
     weft__future_init(future, WEFT__MADE, NULL, NULL);
-    return future;
+    future->coro.rt = self ? self->rt : NULL;
+    weft__store_relaxed(&future->name, name);
+    weft__debug_made(future, future->coro.rt);
+    return weft__debug_give(future);
 }
 
-static int set_made(weft_future *future, void *result)
+weft_future *(weft_future_new)(void)
+{
+    return weft_future_new_named("weft_future_new");
+}
+
+static int set_made(weft_future *future, void *result, const char *who)
 {
     uint8_t kind = weft__load_relaxed(&future->kind);
     if (kind == WEFT__STATIC)
         return -WEFT_EALREADY;
-    return kind == WEFT__MADE ? weft__future_set(future, result) : -EINVAL;
+    return kind == WEFT__MADE
+               ? weft__future_set(future, result)
+               : weft__misuse(-EINVAL, who,
+                              "a task, callback or job completes itself");
 }
 
 int weft_future_set_result(weft_future *future, void *value)
 {
-    return set_made(future, value);
+    future = weft__handle(future);
+    return set_made(future, value, __func__);
 }
 
 int weft_future_set_error(weft_future *future, int code)
 {
+    future = weft__handle(future);
     if (code >= 0 || code < -4095)
         return -EINVAL;
-    return set_made(future, weft_fail(code));
+    return set_made(future, weft_fail(code), __func__);
 }
 
 enum weft_future_state weft_future_state(const weft_future *future)
 {
+    future = weft__handle(future);
     if (!weft__future_is_done(future))
         return WEFT_FUTURE_PENDING;
     int code = weft_code(future->result);
@@ -324,11 +380,14 @@ enum weft_future_state weft_future_state(const weft_future *future)
 
 int weft_future_result(const weft_future *future, void **result)
 {
+    future = weft__handle(future);
     if (!weft__future_is_done(future))
         return -WEFT_EBUSY;
     int code = weft_code(future->result);
     if (result != NULL)
         *result = code < 0 ? NULL : future->result;
+    if (code < 0)
+        weft__error_hand_up((weft_future *)(uintptr_t)future);
     return code;
 }
 
@@ -341,6 +400,7 @@ static void free_callback(struct weft__waiter *waiter)
 {
     weft_future *callback = weft__container_of(waiter, weft_future, waiter);
     struct weft_runtime *rt = callback->coro.rt;
+    put_to_rest(callback);
     free_descriptor(callback);
     weft__runtime_drop(rt);
 }
@@ -349,22 +409,27 @@ static void fire_callback(struct weft__waiter *waiter)
 {
     weft_future *callback = weft__container_of(waiter, weft_future, waiter);
     struct weft_runtime *rt = callback->coro.rt;
-    if (weft__callback_submit(callback) < 0)
+    callback->waiter = (struct weft__waiter){NULL, NULL};
+    if (weft__callback_submit(callback) < 0) {
+        put_to_rest(callback);
         free_descriptor(callback);
+    }
     weft__runtime_drop(rt);
 }
 
 int weft_future_add_done_callback(weft_future *future, weft_fn *fn, void *arg)
 {
+    future = weft__handle(future);
     struct weft__worker *self = weft__worker_self();
     if (self == NULL)
-        return -WEFT_ENORUNTIME;
+        return weft__misuse(-WEFT_ENORUNTIME, __func__, WEFT__OUTSIDE);
     weft_future *callback = weft__callback_new(self, fn, arg);
     if (callback == NULL)
         return -ENOMEM;
     weft__store_relaxed(&callback->refs, 0);
     weft__store_relaxed(&callback->state, WEFT__GONE);
-    callback->name = "done callback";
+    weft__store_relaxed(&callback->name, "done callback");
+    callback->touched = true;
     callback->waiter.fire = fire_callback;
     weft__fetch_add(&self->rt->refs, 1);
     if (weft__future_add_waiter(future, &callback->waiter, 0) == 0)
@@ -383,6 +448,7 @@ static bool is_callback(struct weft__waiter *waiter, weft_fn *fn, void *arg)
 int weft_future_remove_done_callback(weft_future *future, weft_fn *fn,
                                      void *arg)
 {
+    future = weft__handle(future);
     if (!lock(future))
         return 0;
     struct weft__waiter *first = waiters_of(weft__load_relaxed(&future->state));

@@ -13,7 +13,8 @@
  *
  * Who frees: the last reference (`refs`) and the producer. GONE says that there
  * is no reference; the later of "producer sets DONE" and "last reference sets
- * GONE" frees. A future made by hand has no producer.
+ * GONE" frees. A future made by hand has no producer. An owned task has one
+ * reference more, its account's (account.h).
  */
 #ifndef WEFT_FUTURE_FUTURE_H
 #define WEFT_FUTURE_FUTURE_H
@@ -25,11 +26,19 @@
 
 enum {
     WEFT__DONE = 1,
-    WEFT__CANCEL = 2, /* requested */
+    WEFT__CANCEL = 2, /* requested, of the root scope; why: WEFT__REASON */
     WEFT__GONE = 4,   /* nobody holds a reference */
     WEFT__LOCK = 8,
-    WEFT__STARTED = 16, /* a callback or job runs, or has run */
-    WEFT__AWAITED = 32, /* one who will drop a reference is registered */
+    WEFT__STARTED = 16,    /* a callback or job runs, or has run */
+    WEFT__AWAITED = 32,    /* one who will drop a reference is registered */
+    WEFT__OWNED = 64,      /* an account holds a reference */
+    WEFT__OBSERVED = 128,  /* its failure has been handed to somebody */
+    WEFT__LOOK = 256,      /* the task must look at its scopes; it clears it */
+    WEFT__REASON = 512,    /* three bits: enum weft_reason */
+    WEFT__ENDING = 4096,   /* a child tells its group that it ends */
+    WEFT__DETACHED = 8192, /* its owner shall let go of it */
+    WEFT__LIMITED = 16384, /* its group counts who runs */
+    WEFT__KEPT = 32768,    /* as WEFT__CORO_KEEP, for others to read */
     WEFT__FLAGS = 0xffff,
     WEFT__WAITERS = 16, /* shift */
 };
@@ -43,6 +52,9 @@ enum weft__kind {
     WEFT__STATIC, /* failed from the start, never freed */
 };
 
+/* Of a birth, in the alarm's tag: about a millisecond. */
+#define WEFT__BIRTH_SHIFT 20
+
 /* A registration with a future, in the frame of who waits. */
 struct weft__waiter {
     struct weft__waiter *next; /* the future's, while it is registered */
@@ -55,27 +67,58 @@ struct weft__producer {
     void (*free)(weft_future *);   /* nobody holds it, and it is done */
 };
 
-struct weft_scope; /* deadlines and shields: weft/scope.h, later */
-struct weft__account;
-struct weft__context;
+struct weft__scope;
+struct weft__group;
 struct weft__error;
+struct weft__defer;
 
+/* Children, a circle by ->next and ->prev. Touched by the owner only. */
+struct weft__account {
+    weft_future *first; /* NULL: none. The sweep goes round with it */
+};
+
+/*
+ * Three lines that every task needs, and a fourth that is at rest (zero) in a
+ * free descriptor and left alone by a task that uses nothing of it: most of
+ * them, so a spawn need not touch it.
+ */
 struct weft_future {
-    struct weft__coro coro; /* of tasks and callbacks; else unused */
+    struct weft__coro coro; /* of tasks and callbacks; of others ->rt alone,
+                               for reports: NULL, or not to be followed */
     _Atomic(uint64_t) state;
-    void *result;           /* written by who sets DONE, before */
-    _Atomic(uint32_t) refs; /* references of users */
+    union {
+        void *arg;    /* fixed, until `fn` is called */
+        void *result; /* written by who sets DONE, before */
+    };
+    _Atomic(uint32_t) refs; /* references of users, and of the account */
     _Atomic(uint8_t) kind;  /* written by who makes and frees it */
-    weft_fn *fn;            /* fixed from here on */
-    void *arg;
-    const char *name;
-    struct weft__waiter waiter; /* a done-callback's own registration */
-    const struct weft__producer *producer; /* of a job */
+    bool counted; /* ->inherited is a reference; by its maker, and by who
+                     detaches it */
+    bool touched; /* the fourth line is not at rest; by its maker and itself */
+    uint8_t generation; /* debug.h; by who frees it */
+    weft_fn *fn;        /* fixed */
+    _Atomic(const char *) name;
+    _Atomic(uint64_t) id;    /* of a task: never used twice; inspect.h */
+    _Atomic(uint64_t) waits; /* what for: inspect.h; the task's own */
+    weft_future *owner;      /* the task whose account it is in; fixed. Later it
+                                may be another task's descriptor: account.h */
+    union {
+        struct weft__group *group;             /* of a child; fixed */
+        const struct weft__producer *producer; /* of a job; fixed */
+    };
+    weft_future *next, *prev; /* in the account; the owner's */
+
+    _Alignas(WEFT__LINE) union {
+        struct weft__waiter waiter;    /* of a done-callback, until it runs */
+        struct weft__account children; /* the task's own */
+    };
+    weft_context *inherited; /* fixed */
+    int64_t deadline;        /* around its spawn, 0: none; fixed */
     /* Read and written by the running task only. */
-    struct weft_scope *scope;      /* innermost; NULL: the root scope */
-    struct weft__account *account; /* children not yet awaited */
-    struct weft__context *context; /* copied at spawn */
-    struct weft__error *error;     /* the last one */
+    struct weft__scope *scope;  /* innermost; NULL: the root scope */
+    weft_context *context;      /* at first the inherited one */
+    struct weft__error *error;  /* its last; others may read it when DONE */
+    struct weft__defer *defers; /* last come first */
 };
 
 _Static_assert(sizeof(struct weft_future) <= WEFT__TASK_SIZE,
@@ -84,6 +127,12 @@ _Static_assert(sizeof(struct weft_future) <= WEFT__TASK_SIZE,
 static inline weft_future *weft__future_of(struct weft__coro *coro)
 {
     return weft__container_of(coro, weft_future, coro);
+}
+
+static inline const char *weft__future_name(const weft_future *future)
+{
+    const char *name = weft__load_relaxed(&future->name);
+    return name ? name : "(no name)";
 }
 
 static inline bool weft__future_is_done(const weft_future *future)
@@ -117,14 +166,33 @@ bool weft__future_remove_waiter(weft_future *, struct weft__waiter *);
 /** Drop one reference. */
 void weft__future_drop(weft_future *);
 
-/** The result, dropping one reference: the tail of every join. */
+/** Drop two, the account's and one more, of what is done. */
+void weft__future_drop_two(weft_future *);
+
+/** The result, dropping one reference, for who is no task: the error is handed
+ * to this thread. */
 int weft__future_take(weft_future *, void **result);
 
 /** A future that has failed with this code: static, so it needs no memory. */
 weft_future *weft__future_failed(int code);
 
 /** Start a future in zeroed or recycled memory, with one reference. */
-void weft__future_init(weft_future *, enum weft__kind, weft_fn *, void *arg);
+WEFT__INLINE void weft__future_init(weft_future *future, enum weft__kind kind,
+                                    weft_fn *fn, void *arg)
+{
+    weft__store_relaxed(&future->id, 0);
+    weft__store_relaxed(&future->state, 0);
+    future->arg = arg;
+    weft__store_relaxed(&future->refs, 1);
+    weft__store_relaxed(&future->kind, kind);
+    future->counted = false;
+    future->touched = false;
+    future->fn = fn;
+    weft__store_relaxed(&future->name, NULL);
+    future->owner = NULL;
+    future->group = NULL;
+    future->prev = NULL;
+}
 
 /* Decide that it starts. False: it was cancelled before. */
 bool weft__future_start(weft_future *);

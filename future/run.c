@@ -1,23 +1,57 @@
 // SPDX-License-Identifier: MIT
 /*
  * weft_run() and weft_main(): a runtime for one main coroutine. The calling
- * thread only waits, and looks after SIGINT and SIGTERM.
+ * thread only waits, looks after signals, and tells if nothing can run any
+ * more.
  */
 #include "future/block.h"
-#include "future/shutdown.h"
+#include "future/callback.h"
+#include "future/deadlock.h"
 #include "future/task.h"
 #include "sched/report.h"
 
+#include <unistd.h>
+#include <weft/inspect.h>
 #include <weft/runtime.h>
 
-/* The first signal cancels the main coroutine; a second SIGINT never gets
- * here: its handler exits. */
-static void wait_for_main(weft_future *future, struct weft__block *block)
+#define WORDS 1600 /* bytes of main's failure, with its causes */
+
+/* What has come since the last time (the end of the runtime may be it, too): the first SIGINT or SIGTERM cancels the
+ * main coroutine, a second SIGINT never gets here: its handler exits. */
+static void serve_signals(weft_runtime *rt, weft_future *future,
+                          struct weft__signals *signals, uint32_t *quits)
 {
-    for (uint32_t signals = 0; !weft__block_wait(block, signals, INT64_MAX);) {
-        signals = weft__load_acquire(&block->word) / WEFT__BLOCK_SIGNAL;
-        weft_cancel(future); /* the count pairs with the handler's */
+    uint32_t quit = weft__load_relaxed(&signals->quits);
+    if (weft__load_relaxed(&signals->interrupts) > 0 ||
+        weft__load_relaxed(&signals->terminations) > 0)
+        weft_cancel(future);
+    if (quit != *quits)
+        weft_dump(rt, STDERR_FILENO);
+    *quits = quit;
+}
+
+static void wait_for_main(weft_runtime *rt, weft_future *future,
+                          struct weft__block *block,
+                          struct weft__signals *signals)
+{
+    struct weft__deadlock watch;
+    uint32_t quits = 0;
+    uint32_t seen = 0;
+    weft__deadlock_open(&watch, rt, &block->word, WEFT__BLOCK_SIGNAL);
+    while (!weft__block_wait(block, seen, watch.until)) {
+        /* The count pairs with who adds to it: their flags are visible. */
+        seen = weft__load_acquire(&block->word) / WEFT__BLOCK_SIGNAL;
+        serve_signals(rt, future, signals, &quits);
+        weft__deadlock_look(&watch);
+        if (weft__load_relaxed(&rt->phase) != WEFT__OPEN)
+            break;
     }
+    weft__deadlock_close(&watch);
+}
+
+static void dump(void *rt)
+{
+    weft_dump(rt, STDERR_FILENO);
 }
 
 static int run_main(weft_runtime *rt, weft_fn *fn, void *arg, void **result,
@@ -25,21 +59,30 @@ static int run_main(weft_runtime *rt, weft_fn *fn, void *arg, void **result,
 {
     struct weft__block block = {0};
     signals->word = &block.word;
-    signals->dump = weft__shutdown_name;
+    signals->step = WEFT__BLOCK_SIGNAL;
+    signals->dump = dump;
     signals->dump_arg = rt;
-    bool take = !rt->options.no_signals;
+    signals->stop = !rt->options.no_signals;
+    signals->quit = rt->options.dump_on_sigquit;
+    bool take = signals->stop || signals->quit;
     if (take) /* before main, which may tell the world that it is there */
         rt->driver->signals_open(signals);
-    weft_future *future = weft_run_coroutine_threadsafe(rt, fn, arg);
-    if (weft__load_relaxed(&future->kind) != WEFT__STATIC)
-        future->name = "main";
-    if (weft__block_open(&block, future) > 0)
-        wait_for_main(future, &block);
-    int rc = weft__future_take(future, result);
+    weft__runtime_watch(rt, &block.word, WEFT__BLOCK_SIGNAL);
+    weft_future *future =
+        weft__callback_run_coroutine(rt, "main", WEFT__CORO_MAIN, fn, arg);
+    bool waits = weft__block_open(&block, future) > 0;
+    if (waits)
+        wait_for_main(rt, future, &block, signals);
     int end = weft_runtime_shutdown(rt);
+    weft__runtime_watch(rt, NULL, 0);
     if (take)
         rt->driver->signals_close(signals);
-    return end < 0 ? end : rc;
+    if (!waits || weft__block_close(&block, future)) {
+        int rc = weft__future_take(future, result);
+        return end < 0 ? end : rc;
+    }
+    weft_future_unref(future);
+    return end;
 }
 
 static int run(const weft_options *options, weft_fn *fn, void *arg,
@@ -70,6 +113,19 @@ int weft_run(weft_fn *fn, void *arg, void **result)
     return weft_run_with(NULL, fn, arg, result);
 }
 
+/* The runtime has handed its main's error to this thread. */
+static void report_main(int code)
+{
+    char words[WORDS];
+    const weft_error *error = weft_last_error();
+    if (error != NULL && error->code == code)
+        weft_error_format(error, words, sizeof(words));
+    else
+        error = NULL;
+    weft__report_to(NULL, WEFT_REPORT_MAIN, code, "main", 0, error,
+                    "main failed: %s", error ? words : weft_strerror(code));
+}
+
 int weft_main(weft_fn *fn, void *arg)
 {
     struct weft__signals signals = {0};
@@ -80,6 +136,6 @@ int weft_main(weft_fn *fn, void *arg)
         return 130;
     if (rc == 0 || (rc == -WEFT_ECANCELED && terminated))
         return 0;
-    weft__report("main failed: %s", weft_strerror(rc));
+    report_main(rc);
     return 1;
 }

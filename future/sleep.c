@@ -29,7 +29,8 @@ static void wake_sleeper(struct weft__alarm *alarm, struct weft__worker *worker)
 static int sleep_armed(weft_future *self)
 {
     uint32_t mask = WEFT__WAKE_NOTIFY | WEFT__WAKE_INTERRUPT;
-    while (!(weft__sched_suspend(mask) & WEFT__WAKE_NOTIFY)) {
+    uint64_t waits = weft__waits(WEFT_WAITS_TIME, 0);
+    while (!(weft__task_suspend(self, mask, waits) & WEFT__WAKE_NOTIFY)) {
         if (!weft__task_cancelled(self))
             continue;
         if (weft__alarm_disarm(&self->coro.alarm))
@@ -39,22 +40,25 @@ static int sleep_armed(weft_future *self)
     return 0;
 }
 
-int weft_sleep_until(weft_time moment)
+static int sleep_until(weft_time moment, const char *who)
 {
-    int rc = weft__task_check();
+    int rc = weft__task_check_for(who);
     if (rc < 0)
         return rc;
-    if (moment <= weft_now()) {
-        weft__sched_yield();
-        return 0;
-    }
+    if (moment <= weft_now())
+        return weft_yield();
     weft_future *self = weft__task_current();
     self->coro.alarm.fire = wake_sleeper;
     weft__alarm_arm(&self->coro.alarm, weft__worker_self()->loop, moment);
     return sleep_armed(self);
 }
 
+int weft_sleep_until(weft_time moment)
+{
+    return sleep_until(moment, __func__);
+}
+
 int weft_sleep(weft_ns duration)
 {
-    return weft_sleep_until(weft_after(duration));
+    return sleep_until(weft_after(duration), __func__);
 }

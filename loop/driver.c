@@ -172,6 +172,11 @@ static enum weft_engine driver_engine(struct weft__loop *loop)
     return weft__engine_of(loop)->kind;
 }
 
+static unsigned driver_features(struct weft__loop *loop)
+{
+    return weft__engine_of(loop)->ring.features;
+}
+
 const struct weft__driver weft__loop_driver = {
     .open = driver_open,
     .close = driver_close,
@@ -180,6 +185,7 @@ const struct weft__driver weft__loop_driver = {
     .wake = driver_wake,
     .watching = driver_watching,
     .engine = driver_engine,
+    .features = driver_features,
     .signals_open = weft__signals_open,
     .signals_close = weft__signals_close,
 };

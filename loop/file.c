@@ -3,6 +3,7 @@
 #define _GNU_SOURCE
 #include "future/task.h"
 #include "loop/operation.h"
+#include "sched/debug.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -34,6 +35,7 @@ int weft_file_open(weft_file **out, const char *path, int flags, mode_t mode)
         return (int)fd;
     }
     file->fd = (int)fd;
+    weft__debug_opened(file, op.loop->rt, "file", file->fd, weft__debug_site());
     *out = file;
     return 0;
 }
@@ -54,7 +56,8 @@ ssize_t weft_file_read(weft_file *file, void *buffer, size_t size,
     return weft__operation_run(&op);
 }
 
-static int stat_at(int dir, const char *path, int flags, weft_file_info *out)
+static int stat_at(int dir, const char *path, int flags, weft_file_info *out,
+                   const char *who)
 {
     struct statx found;
     struct weft__operation op = {.kind = WEFT__OP_STAT,
@@ -63,7 +66,7 @@ static int stat_at(int dir, const char *path, int flags, weft_file_info *out)
                                  .flags = flags,
                                  .mode = STATX_BASIC_STATS,
                                  .buffer = &found};
-    int rc = weft__task_check();
+    int rc = weft__task_check_for(who);
     if (rc == 0)
         rc = (int)weft__operation_run(&op);
     if (rc < 0)
@@ -81,18 +84,19 @@ static int stat_at(int dir, const char *path, int flags, weft_file_info *out)
 
 int weft_file_stat(weft_file *file, weft_file_info *out)
 {
-    return stat_at(file->fd, "", AT_EMPTY_PATH, out);
+    return stat_at(file->fd, "", AT_EMPTY_PATH, out, __func__);
 }
 
 int weft_path_stat(const char *path, weft_file_info *out)
 {
-    return stat_at(AT_FDCWD, path, 0, out);
+    return stat_at(AT_FDCWD, path, 0, out, __func__);
 }
 
 void weft_file_close(weft_file *file)
 {
     if (file == NULL)
         return;
+    weft__debug_closed(file, __func__);
     weft__os->close(file->fd);
     weft__mem_free(file);
 }

@@ -9,6 +9,7 @@
  */
 #include "loop/address.h"
 #include "loop/tcp.h"
+#include "sched/debug.h"
 
 #include <errno.h>
 #include <weft/time.h>
@@ -206,11 +207,14 @@ int weft_tcp_listen(weft_tcp_listener **out, const char *text, uint16_t port)
         return -ENOMEM;
     for (unsigned i = 0; i < rt->workers && rc == 0; i++)
         rc = open_queue(listener, &rt->loop[i], &at);
-    if (rc < 0)
+    if (rc < 0) {
         free_listener(listener);
-    else
-        *out = listener;
-    return rc;
+        return rc;
+    }
+    weft__debug_opened(listener, rt, "listener at port", listener->port,
+                       weft__debug_site());
+    *out = listener;
+    return 0;
 }
 
 uint16_t weft_tcp_listener_port(const weft_tcp_listener *listener)
@@ -222,6 +226,7 @@ void weft_tcp_listener_close(weft_tcp_listener *listener)
 {
     if (listener == NULL)
         return;
+    weft__debug_closed(listener, __func__);
     weft__lock(&listener->lock);
     weft__store_relaxed(&listener->closed, true);
     struct waiter *waiting = listener->first;
@@ -319,7 +324,9 @@ static int wait_hot(weft_tcp_listener *listener)
     weft__unlock(&listener->lock);
     if (rc <= 0)
         return rc;
-    while (!(weft__sched_suspend(mask) & WEFT__WAKE_NOTIFY)) {
+    uint64_t waits = weft__waits(WEFT_WAITS_READABLE,
+                                 (uint64_t)listener->queue[0]->source.fd);
+    while (!(weft__task_suspend(self, mask, waits) & WEFT__WAKE_NOTIFY)) {
         if (!weft__task_cancelled(self))
             continue;
         if (unlist(listener, &waiter))
@@ -339,7 +346,7 @@ static bool is_shortage(int rc)
 static int accept_one(weft_tcp_listener *listener, weft_tcp **out)
 {
     for (;;) {
-        int rc = weft__task_check();
+        int rc = weft__task_check_for("weft_tcp_accept");
         if (rc < 0)
             return rc;
         if (weft__load_relaxed(&listener->closed))
@@ -361,6 +368,8 @@ int weft_tcp_accept(weft_tcp_listener *listener, weft_tcp **out)
     int rc = weft__task_check();
     if (rc < 0)
         return rc;
+    if (weft__debug_on() && listener->home->rt != weft__worker_self()->rt)
+        weft__debug_misuse(__func__, WEFT__FOREIGN);
     weft__lock(&listener->lock);
     bool closed = weft__load_relaxed(&listener->closed);
     listener->users += !closed;
@@ -368,6 +377,8 @@ int weft_tcp_accept(weft_tcp_listener *listener, weft_tcp **out)
     if (closed)
         return -WEFT_ECLOSED;
     rc = accept_one(listener, out);
+    if (rc == 0)
+        weft__tcp_opened(*out, weft__debug_site());
     if (any_hot(listener))
         wake_one(listener); /* more to take, or our wake was for another */
     done_with(listener);

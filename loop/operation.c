@@ -36,7 +36,10 @@ static void run_job(struct weft__job *job)
 
 static void wait_notified(void)
 {
-    while (!(weft__sched_suspend(WEFT__WAKE_NOTIFY) & WEFT__WAKE_NOTIFY))
+    weft_future *self = weft__task_current();
+    uint64_t waits = weft__waits(WEFT_WAITS_FILE, 0);
+    while (!(weft__task_suspend(self, WEFT__WAKE_NOTIFY, waits) &
+             WEFT__WAKE_NOTIFY))
         ;
 }
 
@@ -45,7 +48,8 @@ static bool wait_or_cancelled(void)
 {
     weft_future *self = weft__task_current();
     uint32_t mask = WEFT__WAKE_NOTIFY | WEFT__WAKE_INTERRUPT;
-    while (!(weft__sched_suspend(mask) & WEFT__WAKE_NOTIFY))
+    uint64_t waits = weft__waits(WEFT_WAITS_FILE, 0);
+    while (!(weft__task_suspend(self, mask, waits) & WEFT__WAKE_NOTIFY))
         if (weft__task_cancelled(self))
             return false;
     return true;

@@ -52,7 +52,7 @@ static int enlist(weft__readiness *word, struct waiter *waiter)
     }
 }
 
-int weft__readiness_wait(weft__readiness *word)
+int weft__readiness_wait(weft__readiness *word, uint64_t waits)
 {
     weft_future *self = weft__task_current();
     struct waiter waiter = {.coro = &self->coro};
@@ -60,7 +60,7 @@ int weft__readiness_wait(weft__readiness *word)
     int rc = enlist(word, &waiter);
     if (rc <= 0)
         return rc;
-    while (!(weft__sched_suspend(mask) & WEFT__WAKE_NOTIFY)) {
+    while (!(weft__task_suspend(self, mask, waits) & WEFT__WAKE_NOTIFY)) {
         uintptr_t mine = (uintptr_t)&waiter;
         if (!weft__task_cancelled(self))
             continue;

@@ -18,8 +18,9 @@ void weft__readiness_signal(weft__readiness *);
 void weft__readiness_close(weft__readiness *);
 
 /** Wait for an edge that nobody has used, and use it. 0; -WEFT_ECANCELED;
- * -WEFT_ECLOSED; -WEFT_EBUSY when another task waits. */
-int weft__readiness_wait(weft__readiness *);
+ * -WEFT_ECLOSED; -WEFT_EBUSY when another task waits. `waits`: what for, for
+ * people (task.h). */
+int weft__readiness_wait(weft__readiness *, uint64_t waits);
 
 /** After a call that did not suspend: now and then let others run. */
 static inline void weft__io_give_way(void)
@@ -27,7 +28,7 @@ static inline void weft__io_give_way(void)
     struct weft__worker *self = weft__worker_self();
     weft__count(self, io_calls);
     if (weft__unlikely(self->budget-- == 0))
-        weft__sched_yield();
+        weft__task_yield();
 }
 
 #endif

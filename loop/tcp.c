@@ -8,6 +8,7 @@
 #include "loop/tcp.h"
 
 #include "loop/address.h"
+#include "sched/debug.h"
 
 #include <errno.h>
 #include <netinet/tcp.h>
@@ -56,6 +57,12 @@ int weft__tcp_open(struct weft__loop *loop, int fd, weft_tcp **out)
     return 0;
 }
 
+void weft__tcp_opened(weft_tcp *tcp, const void *site)
+{
+    weft__debug_opened(tcp, tcp->source.loop->rt, "connection", tcp->source.fd,
+                       site);
+}
+
 static void done_with(weft_tcp *tcp, uint32_t what)
 {
     /* Orders all calls before the close. */
@@ -63,12 +70,20 @@ static void done_with(weft_tcp *tcp, uint32_t what)
         weft__source_close(&tcp->source);
 }
 
-/* To read or to write; what is the reader's own is its alone until then. */
-static int begin(weft_tcp *tcp, uint32_t what)
+static void check(weft_tcp *tcp, const char *who)
 {
-    int rc = weft__task_check();
+    if (tcp->source.loop->rt != weft__worker_self()->rt)
+        weft__debug_misuse(who, WEFT__FOREIGN);
+}
+
+/* To read or to write; what is the reader's own is its alone until then. */
+static int begin(weft_tcp *tcp, uint32_t what, const char *who)
+{
+    int rc = weft__task_check_for(who);
     if (rc < 0)
         return rc;
+    if (weft__debug_on())
+        check(tcp, who);
     uint32_t seen = weft__load_relaxed(&tcp->use);
     do {
         if (seen & CLOSED)
@@ -85,6 +100,7 @@ void weft_tcp_close(weft_tcp *tcp)
 {
     if (tcp == NULL)
         return;
+    weft__debug_closed(tcp, __func__);
     weft__fetch_or(&tcp->use, CLOSED); /* pairs with begin() */
     weft__readiness_close(&tcp->readable);
     weft__readiness_close(&tcp->writable);
@@ -119,7 +135,9 @@ static int socket_error(weft_tcp *tcp)
 static int wait_connected(weft_tcp *tcp, const struct weft__address *to)
 {
     for (;;) {
-        int rc = weft__readiness_wait(&tcp->writable);
+        int rc = weft__readiness_wait(
+            &tcp->writable,
+            weft__waits(WEFT_WAITS_WRITABLE, (uint64_t)tcp->source.fd));
         if (rc == 0)
             rc = socket_error(tcp);
         if (rc < 0)
@@ -153,6 +171,7 @@ int weft_tcp_connect(weft_tcp **out, const char *text, uint16_t port)
     rc = weft__tcp_open(weft__worker_self()->loop, (int)fd, &tcp);
     if (rc < 0)
         return rc;
+    weft__tcp_opened(tcp, weft__debug_site());
     rc = waits ? wait_connected(tcp, &to) : 0;
     if (rc < 0)
         weft_tcp_close(tcp);
@@ -181,7 +200,9 @@ static long try_read(weft_tcp *tcp, void *buffer, size_t size)
     for (;;) {
         if (tcp->drained) {
             follow(tcp);
-            int rc = weft__readiness_wait(&tcp->readable);
+            int rc = weft__readiness_wait(
+                &tcp->readable,
+                weft__waits(WEFT_WAITS_READABLE, (uint64_t)tcp->source.fd));
             if (rc < 0)
                 return rc;
             tcp->drained = false;
@@ -201,7 +222,7 @@ static long try_read(weft_tcp *tcp, void *buffer, size_t size)
 
 ssize_t weft_tcp_read(weft_tcp *tcp, void *buffer, size_t size)
 {
-    int rc = begin(tcp, READING);
+    int rc = begin(tcp, READING, __func__);
     if (rc < 0)
         return rc;
     long got = size > 0 ? try_read(tcp, buffer, size) : 0;
@@ -220,7 +241,9 @@ static long try_write(weft_tcp *tcp, const char *buffer, size_t size)
         if (rc > 0)
             sent += (size_t)rc;
         else if (rc == -EAGAIN)
-            rc = weft__readiness_wait(&tcp->writable);
+            rc = weft__readiness_wait(
+                &tcp->writable,
+                weft__waits(WEFT_WAITS_WRITABLE, (uint64_t)tcp->source.fd));
         else if (rc == -EINTR)
             rc = 0;
     }
@@ -229,7 +252,7 @@ static long try_write(weft_tcp *tcp, const char *buffer, size_t size)
 
 ssize_t weft_tcp_write(weft_tcp *tcp, const void *buffer, size_t size)
 {
-    int rc = begin(tcp, WRITING);
+    int rc = begin(tcp, WRITING, __func__);
     if (rc < 0)
         return rc;
     long sent = try_write(tcp, buffer, size);

@@ -31,4 +31,7 @@ _Static_assert(sizeof(struct weft_tcp) <= WEFT__SOURCE_SIZE, "fits a source");
  * The descriptor is closed on failure. 0, -ENOMEM, -ENOSPC. */
 int weft__tcp_open(struct weft__loop *, int fd, weft_tcp **out);
 
+/** A user has it from now on: for debug.h. */
+void weft__tcp_opened(weft_tcp *, const void *site);
+
 #endif

@@ -18,6 +18,8 @@
 #define weft__likely(x) __builtin_expect(!!(x), 1)
 #define weft__unlikely(x) __builtin_expect(!!(x), 0)
 #define WEFT__NOINLINE __attribute__((noinline))
+/* For the few functions that every spawn and await goes through. */
+#define WEFT__INLINE static inline __attribute__((always_inline))
 #define WEFT__MUST_CHECK __attribute__((warn_unused_result))
 #define WEFT__UNUSED __attribute__((unused))
 

@@ -11,7 +11,8 @@
  *   bits 8-15  it is asleep, and these wakes end the sleep; 0: not asleep
  *
  * Laws: only the dispatcher that has left the coroutine's stack sets bits 8-15
- * (so nobody else ever runs on a live stack); the waker that clears them owns
+ * (so nobody else ever runs on a live stack), or who has cleared them to look
+ * at it as it lies (future/trace.c); the waker that clears them owns
  * the coroutine and must queue it, exactly once.
  *
  * Who writes the other fields, and when: whoever owns the coroutine. That is
@@ -40,6 +41,8 @@ enum {
     WEFT__CORO_STOLEN = 8,     /* was stolen; for the counters */
     WEFT__CORO_SUBMITTED = 16, /* counts in its loop's ->waiting */
     WEFT__CORO_RUNNER = 32,    /* of a strand: not a task */
+    WEFT__CORO_STEP = 64,      /* a callback in its first step: ->step */
+    WEFT__CORO_MAIN = 128,     /* of weft_run(); see weft__runtime_spares() */
 };
 
 struct weft__worker;
@@ -54,12 +57,14 @@ struct weft__coro {
     uint8_t pins;        /* weft_pin() less weft_unpin() */
     void *sp;            /* valid while it is suspended */
     struct weft__stack *stack;
-    struct weft__link link; /* in an inbox, pinned queue or free list */
+    union {
+        struct weft__link link; /* in an inbox, pinned queue or free list */
+        struct weft__strand_step *step; /* strand.h; while it runs */
+    };
     void (*entry)(struct weft__coro *); /* runs it, once, from end to end */
-    struct weft_runtime *rt;
-    struct weft__worker *home;      /* not NULL: runs on this worker only */
-    struct weft__strand_step *step; /* first step of a callback; strand.h */
-    struct weft__alarm alarm;       /* sleep, or a callback's moment */
+    struct weft_runtime *rt;            /* fixed, as long as the pool lives */
+    struct weft__worker *home;          /* not NULL: runs on this worker only */
+    struct weft__alarm alarm;           /* sleep, or a callback's moment */
 };
 
 static inline struct weft__coro *weft__coro_of_link(struct weft__link *link)

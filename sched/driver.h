@@ -16,13 +16,17 @@ struct weft__worker;
 
 /* What weft_run() shares with the signal handler. */
 struct weft__signals {
-    _Atomic(uint32_t) *word;        /* futex of who waits; the handler adds 2 */
-    _Atomic(uint32_t) interrupts;   /* counted by the handler */
-    _Atomic(uint32_t) terminations; /* counted by the handler */
-    void (*dump)(void *);           /* before a second SIGINT exits */
+    _Atomic(uint32_t) *word;      /* futex of who waits */
+    uint32_t step;                /* what the handler adds to it */
+    _Atomic(uint32_t) interrupts; /* counted by the handler, as the others */
+    _Atomic(uint32_t) terminations;
+    _Atomic(uint32_t) quits;
+    void (*dump)(void *); /* before a second SIGINT exits */
     void *dump_arg;
-    bool taken[2]; /* ours to give back */
-    struct sigaction before[2];
+    bool stop;     /* take SIGINT and SIGTERM */
+    bool quit;     /* take SIGQUIT */
+    bool taken[3]; /* ours to give back */
+    struct sigaction before[3];
 };
 
 struct weft__driver {
@@ -50,7 +54,10 @@ struct weft__driver {
     /** What file calls use: WEFT_ENGINE_URING or _EPOLL. */
     enum weft_engine (*engine)(struct weft__loop *);
 
-    /** Take SIGINT and SIGTERM, where they are at their default, until the
+    /** IORING_FEAT_… of that io_uring. NULL in simulation, which has none. */
+    unsigned (*features)(struct weft__loop *);
+
+    /** Take the signals asked for, where they are at their default, until the
      * close. One weft_run() of the process at a time has them; to another one
      * nothing happens. */
     void (*signals_open)(struct weft__signals *);

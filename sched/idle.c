@@ -237,6 +237,44 @@ static void look_round(struct weft__worker *self)
         stop_dozing(self);
 }
 
+/* Stalls */
+
+static bool is_armed(struct weft_runtime *rt)
+{
+    for (unsigned i = 0; i < rt->workers; i++) {
+        struct weft__loop *loop = &rt->loop[i];
+        if (weft__load_relaxed(&loop->timers.next) != INT64_MAX ||
+            rt->driver->watching(loop))
+            return true;
+    }
+    return false;
+}
+
+bool weft__idle_stalled(struct weft_runtime *rt)
+{
+    for (unsigned i = 0; i < rt->workers; i++)
+        if (!parked(&rt->worker[i]))
+            return false;
+    return !is_armed(rt) && weft__runtime_alive(rt) > 0;
+}
+
+/* The last one that parks tells; of two that park at once, one sees the other.
+ * Costs one load where nobody wants to know, or knows. */
+static void tell_if_stalled(struct weft__worker *self)
+{
+    struct weft__stall *stall = &self->rt->idle.stall;
+    uint32_t watched = WEFT__STALL_WATCHED;
+    /* The bit before the look; pairs with who watches: it looks again. */
+    if (weft__load_fenced(&stall->state) != WEFT__STALL_WATCHED ||
+        !weft__idle_stalled(self->rt) ||
+        !weft__cas_sc(&stall->state, &watched, WEFT__STALL_RINGING))
+        return;
+    weft__fetch_add(stall->word, stall->step); /* pairs with its wait */
+    weft__os->futex_wake(stall->word, 1);
+    /* From here on the word may be gone; pairs with weft__deadlock_close(). */
+    weft__store_release(&stall->state, WEFT__STALL_TOLD);
+}
+
 /* Parking */
 
 static void withdraw(struct weft__worker *self)
@@ -281,6 +319,8 @@ void weft__idle_park(struct weft__worker *self)
     int64_t look = INT64_MAX;
     if (self->sentinel)
         look = weft__os->now() + (self->looks < DOZES ? DOZE_NS : LOOK_NS);
+    if (until == INT64_MAX && look == INT64_MAX)
+        tell_if_stalled(self);
     sleep_until(self, until < look ? until : look);
     if (self->sentinel && !self->searching && self->polled >= look)
         look_round(self);

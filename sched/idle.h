@@ -33,6 +33,21 @@ struct weft__worker;
 
 enum { WEFT__IDLE_DOZING = 1 << 16 };
 
+/* Is there somebody who wants to know that nothing moves any more? */
+enum {
+    WEFT__STALL_OFF,     /* no */
+    WEFT__STALL_WATCHED, /* yes: weft_run()'s thread */
+    WEFT__STALL_RINGING, /* a worker tells it just now */
+    WEFT__STALL_TOLD,    /* it knows, and looks for itself */
+};
+
+struct weft__stall {
+    _Atomic(uint32_t) state; /* WATCHED -> RINGING -> TOLD by a worker that
+                                 parks, the rest by who watches */
+    _Atomic(uint32_t) *word; /* its futex; fixed while not OFF */
+    uint32_t step;           /* what to add to it; the same */
+};
+
 struct weft__idle {
     /* Bit set: the worker sleeps or is about to. Set by the worker; cleared by
      * it, or by who wakes it. */
@@ -42,7 +57,12 @@ struct weft__idle {
     /* 1 + the index of the sentinel, or 0, with DOZING. Written by that
      * worker. */
     _Atomic(uint32_t) sentinel;
+    struct weft__stall stall;
 };
+
+/** Does everybody sleep, with tasks alive, but no timer or event to come?
+ * Any thread; true for certain only if it stays so. */
+bool weft__idle_stalled(struct weft_runtime *);
 
 /** Work was queued that its worker will not come to at once. */
 void weft__idle_announce(struct weft_runtime *);

@@ -114,6 +114,7 @@ static void mask_signals(sigset_t *saved)
     sigdelset(&all, SIGABRT);
     sigdelset(&all, SIGTRAP);
     sigdelset(&all, SIGPROF);
+    sigdelset(&all, SIGURG); /* how a backtrace is asked for */
     pthread_sigmask(SIG_SETMASK, &all, saved);
 }
 
@@ -147,6 +148,16 @@ static long os_thread_join(uintptr_t thread)
 static long os_thread_detach(uintptr_t thread)
 {
     return -pthread_detach((pthread_t)thread);
+}
+
+static long os_thread_id(void)
+{
+    return syscall(SYS_gettid);
+}
+
+static long os_thread_signal(int id, int signo)
+{
+    return OR_ERRNO(syscall(SYS_tgkill, getpid(), id, signo));
 }
 
 static long futex_wait(const void *word, uint32_t seen, int64_t until)
@@ -197,6 +208,11 @@ static long os_cpus(void)
 static long os_close(int fd)
 {
     return OR_ERRNO(close(fd));
+}
+
+static long os_write(int fd, const void *buffer, size_t size)
+{
+    return OR_ERRNO(write(fd, buffer, size));
 }
 
 static long os_event_open(void)
@@ -357,16 +373,36 @@ static long os_sigaction(int signo, const struct sigaction *act,
     return OR_ERRNO(sigaction(signo, act, old));
 }
 
+static long os_signal_mask(int how, const sigset_t *set, sigset_t *old)
+{
+    return -pthread_sigmask(how, set, old);
+}
+
+static long os_alarm(unsigned seconds)
+{
+    return (long)alarm(seconds);
+}
+
 static long os_sigaltstack(const stack_t *stack, stack_t *old)
 {
     return OR_ERRNO(sigaltstack(stack, old));
 }
 
-static int64_t os_now(void)
+static int64_t clock_of(clockid_t id)
 {
     struct timespec ts;
-    clock_gettime(CLOCK_MONOTONIC, &ts);
+    clock_gettime(id, &ts);
     return ts.tv_sec * INT64_C(1000000000) + ts.tv_nsec;
+}
+
+static int64_t os_now(void)
+{
+    return clock_of(CLOCK_MONOTONIC);
+}
+
+static int64_t os_coarse(void)
+{
+    return clock_of(CLOCK_MONOTONIC_COARSE);
 }
 
 static uint64_t os_random(void)
@@ -385,6 +421,7 @@ const struct weft__os weft__os_real = {
     .unmap = os_unmap,
     .ring_close = os_ring_close,
     .now = os_now,
+    .coarse = os_coarse,
     .random = os_random,
 };
 

@@ -35,11 +35,14 @@ typedef void weft__thread_fn(void *arg);
     X(thread_start, (uintptr_t *thread, const char *name, weft__thread_fn *fn, void *arg), (thread, name, fn, arg))\
     X(thread_join, (uintptr_t thread), (thread))                                                                   \
     X(thread_detach, (uintptr_t thread), (thread))                                                                 \
+    X(thread_id, (void), ())                                                /* the kernel's, of the caller */      \
+    X(thread_signal, (int id, int signo), (id, signo))                      /* to one thread of the process */     \
     X(futex_wait, (const void *word, uint32_t seen, int64_t until), (word, seen, until))                           \
     X(futex_wake, (const void *word, int count), (word, count))                                                    \
     X(cpus, (void), ())                                                     /* allowed to this process */          \
     /* descriptors */                                                                                              \
     X(close, (int fd), (fd))                                                                                       \
+    X(write, (int fd, const void *buf, size_t n), (fd, buf, n))                                                    \
     X(event_open, (void), ())                                               /* eventfd, non-blocking */            \
     X(event_set, (int fd), (fd))                                                                                   \
     X(event_clear, (int fd), (fd))                                                                                 \
@@ -68,6 +71,8 @@ typedef void weft__thread_fn(void *arg);
     X(ring_submit, (struct io_uring *ring), (ring))                                                                \
     /* signals */                                                                                                  \
     X(sigaction, (int signo, const struct sigaction *act, struct sigaction *old), (signo, act, old))               \
+    X(signal_mask, (int how, const sigset_t *set, sigset_t *old), (how, set, old))                                 \
+    X(alarm, (unsigned seconds), (seconds))                                                                        \
     X(sigaltstack, (const stack_t *stack, stack_t *old), (stack, old))
 // clang-format on
 
@@ -79,7 +84,8 @@ struct weft__os {
     void (*free)(void *memory);           /* what alloc gave; NULL is fine */
     void (*unmap)(void *at, size_t size); /* what map gave */
     void (*ring_close)(struct io_uring *ring);
-    int64_t (*now)(void);     /* CLOCK_MONOTONIC, ns */
+    int64_t (*now)(void);    /* CLOCK_MONOTONIC, ns */
+    int64_t (*coarse)(void); /* the same, as of the kernel's last tick: cheap */
     uint64_t (*random)(void); /* a seed; not for secrets */
 };
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 /* Stack overflow: see overflow.h. A process has one handler for SIGSEGV, so
- * this is the one place with state of the process. */
+ * its state is the process's, not a runtime's. */
 #include "sched/overflow.h"
 
 #include "sched/report.h"

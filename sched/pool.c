@@ -2,7 +2,10 @@
 /* Task descriptors: see pool.h. */
 #include "sched/pool.h"
 
+#include "sched/debug.h"
+
 #define SLAB_SIZE ((size_t)64 << 10)
+#define KEPT 256 /* slabs of runtimes that have ended, in debug mode */
 #define PER_SLAB ((SLAB_SIZE - WEFT__TASK_SIZE) / WEFT__TASK_SIZE)
 
 /* Aligned to its size, so a descriptor finds its slab by its address. */
@@ -33,13 +36,15 @@ static struct weft__coro *unchain(struct weft__coro **head)
     return coro;
 }
 
-struct weft__pool *weft__pool_new(unsigned shards)
+struct weft__pool *weft__pool_new(struct weft_runtime *rt, unsigned shards)
 {
     struct weft__pool *pool = weft__mem_alloc_at(
         2 * WEFT__LINE,
         sizeof(*pool) + shards * sizeof(struct weft__pool_shard));
-    if (pool != NULL)
-        pool->shards = shards;
+    if (pool == NULL)
+        return NULL;
+    pool->shards = shards;
+    pool->rt = rt;
     return pool;
 }
 
@@ -49,11 +54,22 @@ struct weft__pool *weft__pool_of(struct weft__coro *coro)
     return ((struct weft__pool_slab *)slab)->pool;
 }
 
+/* With debugging on, handles that are used too late must find it there. */
+static void slab_free(struct weft__pool_slab *slab)
+{
+    static void *memory[KEPT];
+    static struct weft__debug_kept kept = {memory, KEPT, 0};
+    if (weft__debug_on())
+        slab = weft__debug_keep(&kept, slab);
+    if (slab != NULL)
+        weft__os->unmap(slab, SLAB_SIZE);
+}
+
 static void pool_free(struct weft__pool *pool)
 {
     for (struct weft__pool_slab *slab = pool->slabs, *next; slab; slab = next) {
         next = slab->next;
-        weft__os->unmap(slab, SLAB_SIZE);
+        slab_free(slab);
     }
     weft__mem_free(pool);
 }
@@ -66,8 +82,10 @@ static bool grow(struct weft__pool *pool, struct weft__pool_shard *shard)
         return false;
     struct weft__pool_slab *slab = at;
     slab->pool = pool;
-    for (size_t i = PER_SLAB; i-- > 0;)
+    for (size_t i = PER_SLAB; i-- > 0;) {
+        slot(slab, i)->rt = pool->rt;
         chain(&shard->free, slot(slab, i));
+    }
     shard->count += PER_SLAB;
     weft__lock(&pool->lock);
     slab->next = pool->slabs;
@@ -199,12 +217,33 @@ void weft__pool_close(struct weft__pool *pool)
         pool_free(pool);
 }
 
-void weft__pool_each(struct weft__pool *pool,
-                     void (*visit)(struct weft__coro *, void *), void *arg)
+static struct weft__pool_slab *slabs_of(struct weft__pool *pool)
 {
     weft__lock(&pool->lock);
     struct weft__pool_slab *slab = pool->slabs;
     weft__unlock(&pool->lock);
+    return slab;
+}
+
+bool weft__pool_has(struct weft__pool *pool, const void *at)
+{
+    uintptr_t wanted = (uintptr_t)at & ~(SLAB_SIZE - 1);
+    struct weft__pool_slab *slab = weft__load_acquire(&pool->found); /* below */
+    if ((uintptr_t)slab != wanted) {
+        slab = slabs_of(pool);
+        while (slab != NULL && (uintptr_t)slab != wanted)
+            slab = slab->next;
+        if (slab != NULL)
+            weft__store_release(&pool->found, slab); /* the load above */
+    }
+    return slab != NULL && (uintptr_t)at != wanted &&
+           ((uintptr_t)at - wanted) % WEFT__TASK_SIZE == 0;
+}
+
+void weft__pool_each(struct weft__pool *pool,
+                     void (*visit)(struct weft__coro *, void *), void *arg)
+{
+    struct weft__pool_slab *slab = slabs_of(pool);
     for (; slab != NULL; slab = slab->next)
         for (size_t i = 0; i < PER_SLAB; i++)
             visit(slot(slab, i), arg);

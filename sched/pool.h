@@ -33,13 +33,18 @@ struct weft__pool_cache {
 struct weft__pool {
     struct weft__lock lock;
     struct weft__pool_slab *slabs; /* grows at the head; never shrinks */
+    /* The slab found last by weft__pool_has(): mostly it is that again. */
+    _Atomic(struct weft__pool_slab *) found;
     unsigned shards;
-    bool closed; /* the runtime is gone; under the lock */
-    size_t out;  /* descriptors not back; meaningful once closed */
+    struct weft_runtime *rt;  /* fixed; for the descriptors */
+    bool closed;              /* the runtime is gone; under the lock */
+    _Atomic(uint32_t) wakers; /* threads of no worker of it that are waking one
+                                 of its tasks: its loops must stay */
+    size_t out;               /* descriptors not back; meaningful once closed */
     struct weft__pool_shard shard[];
 };
 
-struct weft__pool *weft__pool_new(unsigned shards);
+struct weft__pool *weft__pool_new(struct weft_runtime *, unsigned shards);
 
 /** The runtime is gone. Frees the pool now, or with the last descriptor. */
 void weft__pool_close(struct weft__pool *);
@@ -63,6 +68,10 @@ void weft__pool_drain(struct weft__pool *, unsigned index,
 
 /** The pool a descriptor came from. */
 struct weft__pool *weft__pool_of(struct weft__coro *);
+
+/** Is it the address of one of the pool's descriptors, in use or not? It need
+ * not be the address of anything. */
+bool weft__pool_has(struct weft__pool *, const void *);
 
 /** Call `visit` for every descriptor there is, in use or not. */
 void weft__pool_each(struct weft__pool *,

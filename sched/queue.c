@@ -15,8 +15,9 @@
  */
 #include "sched/runtime.h"
 
-#define STREAK 3 /* from the next slot before the others get a turn */
-#define FAIR 64  /* steps between two looks at what usually comes last */
+#define STREAK 3  /* from the next slot before the others get a turn */
+#define LONG 4096 /* fresh tasks: then the oldest get their turn */
+#define FAIR 64   /* steps between two looks at what usually comes last */
 #define STEAL_MAX 32
 
 /* Putting */
@@ -72,6 +73,16 @@ void weft__queue_spawned(struct weft__worker *worker, struct weft__coro *coro)
         weft__idle_announce(rt);
     else
         weft__idle_announce_one(rt);
+}
+
+void weft__queue_wake_from_outside(struct weft__coro *coro, uint32_t wake)
+{
+    struct weft__pool *pool = weft__pool_of(coro);
+    /* Before the wake; pairs with the wait in weft__runtime_stop(). */
+    weft__fetch_add(&pool->wakers, 1);
+    if (weft__coro_wake(coro, wake))
+        weft__queue_woken(coro);
+    weft__fetch_sub(&pool->wakers, 1); /* the same */
 }
 
 void weft__queue_polled(struct weft__worker *worker, struct weft__coro *coro)
@@ -178,10 +189,15 @@ static struct weft__coro *take_oldest(struct weft__deque *deque)
     return got == WEFT__STEAL_GOT ? item : NULL;
 }
 
-static struct weft__coro *take_newest(struct weft__deque *deque)
+/* Of a long deque every other one is the oldest: a task that spawns without end
+ * and awaits the newest each time would never let the others start. */
+static struct weft__coro *take_newest(struct weft__worker *worker)
 {
-    /* The look is cheap, the pop has a fence. */
-    return weft__deque_size(deque) > 0 ? weft__deque_pop(deque) : NULL;
+    struct weft__deque *deque = &worker->deque;
+    size_t size = weft__deque_size(deque); /* cheap: the pop has a fence */
+    if (weft__unlikely(size > LONG) && (worker->tick & 2))
+        return take_oldest(deque);
+    return size > 0 ? weft__deque_pop(deque) : NULL;
 }
 
 /* Ring and deque take turns at being first. */
@@ -190,9 +206,9 @@ static struct weft__coro *take_queued(struct weft__worker *worker)
     struct weft__coro *coro;
     if (worker->tick & 1) {
         coro = take_ring(&worker->ring);
-        return coro ? coro : take_newest(&worker->deque);
+        return coro ? coro : take_newest(worker);
     }
-    coro = take_newest(&worker->deque);
+    coro = take_newest(worker);
     return coro ? coro : take_ring(&worker->ring);
 }
 

@@ -15,6 +15,7 @@
  *                thread, and the runtime its memory, until that returns.
  */
 #include "sched/cpus.h"
+#include "sched/debug.h"
 #include "sched/overflow.h"
 #include "sched/sched.h"
 
@@ -26,6 +27,7 @@
 #define GRACE_NS INT64_C(5000000000)
 #define SUBMIT_LIMIT (1u << 20)
 #define THREADS 512
+#define DOORS_NS 100000 /* between two looks at who is still at a door */
 
 /* Options */
 
@@ -78,7 +80,7 @@ static int open_parts(struct weft_runtime *rt)
     size_t line = 2 * WEFT__LINE;
     rt->worker = weft__mem_alloc_at(line, rt->workers * sizeof(*rt->worker));
     rt->loop = weft__mem_alloc_at(line, rt->workers * sizeof(*rt->loop));
-    rt->pool = weft__pool_new(rt->workers);
+    rt->pool = weft__pool_new(rt, rt->workers);
     if (rt->worker == NULL || rt->loop == NULL || rt->pool == NULL)
         return -ENOMEM;
     for (unsigned i = 0; i < rt->workers; i++)
@@ -139,6 +141,7 @@ int weft__runtime_open(const weft_options *options,
     int rc = fill_in(&filled, options);
     if (rc < 0)
         return rc;
+    weft__debug_read();
     struct weft_runtime *rt = weft__mem_alloc_at(2 * WEFT__LINE, sizeof(*rt));
     if (rt == NULL)
         return -ENOMEM;
@@ -148,6 +151,7 @@ int weft__runtime_open(const weft_options *options,
     rt->driver = driver != NULL ? driver : &weft__loop_driver;
     rt->census.limit = filled.max_threads;
     weft__store_relaxed(&rt->refs, 1);
+    weft__report_open(rt);
     weft__depot_init(&rt->stacks);
     weft__crew_init(&rt->crew, &rt->census, "weft-x", filled.max_threads);
     if (!filled.no_overflow_report)
@@ -209,6 +213,26 @@ static void interrupt(struct weft__coro *coro, void *unused)
     weft__sched_wake(coro, WEFT__WAKE_INTERRUPT);
 }
 
+void weft__runtime_watch(struct weft_runtime *rt, _Atomic(uint32_t) *word,
+                         uint32_t step)
+{
+    weft__lock(&rt->watcher.lock);
+    rt->watcher.word = word;
+    rt->watcher.step = step;
+    weft__unlock(&rt->watcher.lock);
+}
+
+static void tell_watcher(struct weft_runtime *rt)
+{
+    struct weft__watcher *watcher = &rt->watcher;
+    weft__lock(&watcher->lock);
+    if (watcher->word != NULL) {
+        weft__fetch_add(watcher->word, watcher->step); /* pairs with its wait */
+        weft__os->futex_wake(watcher->word, 1);
+    }
+    weft__unlock(&watcher->lock);
+}
+
 void weft__runtime_enter(struct weft_runtime *rt, enum weft__phase phase)
 {
     uint32_t seen = weft__load_relaxed(&rt->phase);
@@ -221,6 +245,15 @@ void weft__runtime_enter(struct weft_runtime *rt, enum weft__phase phase)
     weft__pool_each(rt->pool, interrupt, NULL);
     for (unsigned i = 0; i < rt->workers; i++)
         weft__timers_flush(&rt->loop[i], rt->hooks->fire);
+    tell_watcher(rt);
+}
+
+void weft__runtime_submit_last(struct weft_runtime *rt, struct weft__coro *coro)
+{
+    weft__store_relaxed(&rt->drained, 0);
+    weft__fetch_add_sc(&rt->loop[0].submitted, 1);
+    weft__queue_inject(&rt->loop[0], coro);
+    weft__runtime_left(&rt->loop[0]);
 }
 
 /* The ends are read first: whoever sees an end also sees the spawns before it,
@@ -295,11 +328,38 @@ static void stop_threads(struct weft_runtime *rt, bool join)
     }
 }
 
+/* A foreign thread has submitted or woken what has ended meanwhile, and is
+ * still about ringing a bell. */
+static bool is_anybody_at_a_door(struct weft_runtime *rt)
+{
+    /* Pairs with weft__queue_wake_from_outside(). */
+    if (rt->pool != NULL && weft__load_acquire(&rt->pool->wakers) > 0)
+        return true;
+    for (unsigned i = 0; rt->loop != NULL && i < rt->workers; i++) {
+        /* Pairs with weft__runtime_left(). */
+        uint64_t left = weft__load_acquire(&rt->loop[i].left);
+        if (left != weft__load_acquire(&rt->loop[i].submitted))
+            return true;
+    }
+    return false;
+}
+
+/* For microseconds, unless one was preempted: no futex of their own. */
+static void wait_for_doors(struct weft_runtime *rt)
+{
+    static const _Atomic(uint32_t) nobody;
+    while (is_anybody_at_a_door(rt))
+        weft__os->futex_wait(&nobody, 0, weft__os->now() + DOORS_NS);
+}
+
 void weft__runtime_stop(struct weft_runtime *rt, bool join)
 {
     weft__xchg_sc(&rt->phase, WEFT__STOPPED); /* pairs with search(), park */
     if (rt->worker != NULL && rt->worker[0].thread != 0)
         stop_threads(rt, join);
-    if (join)
+    if (join) {
+        wait_for_doors(rt);
         close_parts(rt);
+    }
+    weft__report_close(rt, join); /* from here on nobody calls its hook */
 }

@@ -7,6 +7,7 @@
 #define WEFT_SCHED_RUNTIME_H
 
 #include "sched/crew.h"
+#include "sched/report.h"
 #include "sched/worker.h"
 
 enum weft__phase {
@@ -27,6 +28,15 @@ struct weft__hooks {
     /** Is this descriptor a task or callback that has not ended? Racy. */
     bool (*alive)(struct weft__coro *);
 };
+
+/* Who wants to know that the end has begun: the thread in weft_run(). */
+struct weft__watcher {
+    struct weft__lock lock;
+    _Atomic(uint32_t) *word; /* futex; NULL: nobody; under the lock */
+    uint32_t step;           /* what is added to it */
+};
+
+struct weft__defer;
 
 struct weft_runtime {
     _Atomic(uint32_t) users; /* references of users */
@@ -50,7 +60,12 @@ struct weft_runtime {
     bool ended;                /* under ->closing */
     int outcome;               /* of the end; under ->closing */
     _Atomic(uint32_t) drained; /* futex: nothing is alive */
+    struct weft__watcher watcher;
+    struct weft__lock defers_lock;
+    struct weft__defer *defers; /* last come first; under ->defers_lock */
+    bool defers_over;           /* no more are taken; the same */
     struct weft__idle idle;
+    struct weft__reporter reporter;
 };
 
 /** Make and start one. 0 or a negative code. `driver` NULL: the real one.
@@ -62,6 +77,22 @@ int weft__runtime_open(const weft_options *, const struct weft__hooks *,
 /** Go to a phase, if not there or further; interrupts whom it concerns. Any
  * thread. */
 void weft__runtime_enter(weft_runtime *, enum weft__phase);
+
+/** Have `word` bumped, and its waiter woken, when the end begins; NULL: no more.
+ */
+void weft__runtime_watch(weft_runtime *, _Atomic(uint32_t) *word,
+                         uint32_t step);
+
+/** The submitter of what was counted in ->submitted touches this loop no more:
+ * what he pushed may have run, and the end may be waiting for him. */
+static inline void weft__runtime_left(struct weft__loop *loop)
+{
+    weft__fetch_add(&loop->left, 1); /* pairs with weft__runtime_stop() */
+}
+
+/** Count a submission that the end does not refuse. By who ends it, between two
+ * waits. */
+void weft__runtime_submit_last(weft_runtime *, struct weft__coro *);
 
 /** Wait until nothing is alive or `until`. Foreign thread. True: drained. */
 bool weft__runtime_wait_drained(weft_runtime *, int64_t until);
@@ -95,12 +126,20 @@ static inline bool weft__phase_cancels(uint32_t phase, bool keep)
     return phase >= (keep ? WEFT__KILLING : WEFT__CLOSING);
 }
 
+/** The one that makes the deferred calls of the runtime: no phase cancels it. */
+static inline bool weft__runtime_spares(struct weft__coro *coro)
+{
+    uint8_t last = WEFT__CORO_KEEP | WEFT__CORO_MAIN;
+    return (coro->flags & last) == last;
+}
+
 /** Does the present one cancel this coroutine? */
 static inline bool weft__runtime_cancels(struct weft__coro *coro)
 {
     uint32_t phase = weft__load_relaxed(&coro->rt->phase);
     return weft__unlikely(phase != WEFT__OPEN) &&
-           weft__phase_cancels(phase, coro->flags & WEFT__CORO_KEEP);
+           weft__phase_cancels(phase, coro->flags & WEFT__CORO_KEEP) &&
+           !weft__runtime_spares(coro);
 }
 
 #endif

@@ -25,7 +25,10 @@ void weft__sched_yield(void);
 /** Deliver a wake. Any thread. */
 static inline void weft__sched_wake(struct weft__coro *coro, uint32_t wake)
 {
-    if (weft__coro_wake(coro, wake))
+    struct weft__worker *self = weft__worker_self();
+    if (weft__unlikely(self == NULL || self->rt != coro->rt))
+        weft__queue_wake_from_outside(coro, wake);
+    else if (weft__coro_wake(coro, wake))
         weft__queue_woken(coro);
 }
 

@@ -55,9 +55,10 @@ static bool step(struct weft__strand *strand, struct weft__coro *callback,
                  struct weft__stack *stack)
 {
     struct weft__strand_step first = {.strand = strand};
-    callback->step = &first;
-    callback->stack = stack;
     weft__worker_started(callback);
+    callback->step = &first;
+    callback->flags |= WEFT__CORO_STEP;
+    callback->stack = stack;
     weft__worker_self()->current = callback;
     callback->entry(callback);
     return !first.suspended;
@@ -97,7 +98,7 @@ void weft__strand_not_started(struct weft__coro *runner)
 void weft__strand_suspended(struct weft__coro *callback)
 {
     struct weft__strand_step *first = callback->step;
-    callback->step = NULL;
+    callback->flags &= (uint8_t)~WEFT__CORO_STEP;
     first->suspended = true;
     schedule(first->strand);
 }

@@ -36,6 +36,7 @@ struct weft__timer {
     int64_t deadline;                /* ns */
     uint8_t level, slot;             /* valid while armed */
     uint8_t armed;
+    uint32_t tag; /* the embedder's: left alone here */
 };
 
 struct weft__wheel_slot {

@@ -184,7 +184,7 @@ static void after_switch(struct weft__worker *worker)
     }
     if (after == WEFT__AFTER_NOTHING)
         return;
-    if (weft__unlikely(coro->step != NULL))
+    if (weft__unlikely(coro->flags & WEFT__CORO_STEP))
         weft__strand_suspended(coro);
     if (after == WEFT__AFTER_YIELD)
         weft__queue_polled(worker, coro);
@@ -380,10 +380,12 @@ void weft__worker_main(void *arg)
     struct weft__worker *worker = arg;
     weft_runtime *rt = worker->rt;
     weft__worker_set(worker);
+    weft__store_release(&worker->tid, (int32_t)weft__os->thread_id());
     weft__sanitize_thread_stack(&worker->thread_stack);
     weft__overflow_thread_open(worker);
     go_to(worker, &worker->thread_stack.sp, worker->dispatcher,
           dispatcher_entry);
+    weft__store_release(&worker->tid, 0); /* pairs with who signals it */
     weft__overflow_thread_close(worker);
     weft__worker_set(NULL);
     weft__thread_closed(&rt->census);

@@ -36,8 +36,11 @@ struct weft__loop {
     void *engine;                         /* the driver's; fixed after open() */
     WEFT__APART struct weft__inbox inbox; /* anybody adds, anybody takes */
     _Atomic(uint32_t) waiting;            /* foreign submissions in the inbox */
-    _Atomic(uint64_t) submitted;          /* foreign submissions accepted */
-    _Atomic(uint64_t) dropped; /* of these, ended by a foreign thread */
+    /* Written by those who submit from outside: what began, what was ended by
+     * them, and whose submitter does not touch the loop any more. */
+    WEFT__APART _Atomic(uint64_t) submitted;
+    _Atomic(uint64_t) dropped;
+    _Atomic(uint64_t) left;
     WEFT__APART struct weft__timers timers;
     struct weft__strand strand;
 };
@@ -84,7 +87,8 @@ struct weft__worker {
     struct weft__look *seen; /* as the sentinel: each worker, last time */
     struct weft__stack thread_stack; /* where the thread itself began */
     uintptr_t thread;                /* written by who started it */
-    void *alternate;                 /* signal stack */
+    _Atomic(int32_t) tid; /* the kernel's; 0: has not begun, or ended */
+    void *alternate;      /* signal stack */
 
     /* Written by the owner; `steps` tells the sentinel whether it is stuck. */
     WEFT__APART struct weft__counters counters;
@@ -155,6 +159,10 @@ void weft__queue_spawned(struct weft__worker *, struct weft__coro *);
 /** A coroutine that was woken. Any thread: goes to the current worker if that
  * is of the same runtime. */
 void weft__queue_woken(struct weft__coro *);
+
+/** A wake by a thread that is no worker of the runtime, and need not hold a
+ * reference to it: the runtime could end as soon as the coroutine runs. */
+void weft__queue_wake_from_outside(struct weft__coro *, uint32_t wake);
 
 /** One of a batch that the worker polled: no hurry, in order. Owner. */
 void weft__queue_polled(struct weft__worker *, struct weft__coro *);

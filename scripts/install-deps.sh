@@ -10,7 +10,7 @@ set -euo pipefail
 
 run=(
     gcc libc6-dev make cmake ninja-build pkg-config
-    libjemalloc-dev liburing-dev libssl-dev
+    libjemalloc-dev liburing-dev libssl-dev libunwind-dev
 )
 test=(
     "${run[@]}"

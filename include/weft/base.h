@@ -26,6 +26,11 @@
 #define WEFT_API __attribute__((visibility("default")))
 #define WEFT_MUST_CHECK __attribute__((warn_unused_result))
 
+/* Where something was made, for people: "function@file:line". */
+#define WEFT_STRING_(x) #x
+#define WEFT_STRING(x) WEFT_STRING_(x)
+#define WEFT_SITE(what) #what "@" __FILE__ ":" WEFT_STRING(__LINE__)
+
 #define WEFT_VERSION_MAJOR 0
 #define WEFT_VERSION_MINOR 1
 #define WEFT_VERSION_PATCH 0
@@ -61,6 +66,9 @@ typedef struct weft_runtime weft_runtime;
 
 /** The one awaitable. Counted; see weft/future.h and weft/task.h. */
 typedef struct weft_future weft_future;
+
+/** A snapshot of the context variables. Counted; see weft/context.h. */
+typedef struct weft_context weft_context;
 
 /**
  * Make a code into a result: what a failing coroutine function returns.

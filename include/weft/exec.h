@@ -55,6 +55,22 @@ WEFT_API WEFT_MUST_CHECK weft_future *
 weft_run_in_executor(weft_executor *, weft_fn *fn, void *arg);
 
 /**
+ * weft_run_in_executor() under a name, by default "function@file:line".
+ *
+ * Context:       coroutine or callback.
+ * Suspends:      never.
+ * Cancellation:  as weft_run_in_executor().
+ * Ownership:     as weft_spawn(); `name` must outlive the job.
+ * Returns:       as weft_run_in_executor().
+ */
+WEFT_API WEFT_MUST_CHECK weft_future *
+weft_run_in_executor_named(weft_executor *, const char *name, weft_fn *fn,
+                           void *arg);
+
+#define weft_run_in_executor(executor, fn, arg)                                \
+    weft_run_in_executor_named((executor), WEFT_SITE(fn), (fn), (arg))
+
+/**
  * Run `fn(arg)` on a thread of the runtime's own pool and wait for it.
  *
  * Context:       coroutine.
@@ -66,6 +82,21 @@ weft_run_in_executor(weft_executor *, weft_fn *fn, void *arg);
  *                dropped; and as weft_run_in_executor().
  */
 WEFT_API int weft_to_thread(weft_fn *fn, void *arg, void **result);
+
+/**
+ * weft_to_thread() under a name, by default "function@file:line".
+ *
+ * Context:       coroutine.
+ * Suspends:      as weft_to_thread().
+ * Cancellation:  as weft_to_thread().
+ * Ownership:     as weft_to_thread(); `name` must outlive the call.
+ * Returns:       as weft_to_thread().
+ */
+WEFT_API int weft_to_thread_named(const char *name, weft_fn *fn, void *arg,
+                                  void **result);
+
+#define weft_to_thread(fn, arg, result)                                        \
+    weft_to_thread_named(WEFT_SITE(fn), (fn), (arg), (result))
 
 /**
  * Whether the job that runs this code has been asked to stop.

@@ -39,6 +39,19 @@ enum weft_future_state {
 WEFT_API WEFT_MUST_CHECK weft_future *weft_future_new(void);
 
 /**
+ * weft_future_new() under a name, by default "weft_future_new@file:line".
+ *
+ * Context:       any thread, with or without a runtime.
+ * Suspends:      never.
+ * Cancellation:  none.
+ * Ownership:     as weft_future_new(); `name` must outlive the future.
+ * Returns:       as weft_future_new().
+ */
+WEFT_API WEFT_MUST_CHECK weft_future *weft_future_new_named(const char *name);
+
+#define weft_future_new() weft_future_new_named(WEFT_SITE(weft_future_new))
+
+/**
  * Complete with a value. A value made by weft_fail() fails it instead.
  *
  * Context:       any thread.
@@ -51,7 +64,8 @@ WEFT_API WEFT_MUST_CHECK weft_future *weft_future_new(void);
 WEFT_API int weft_future_set_result(weft_future *, void *value);
 
 /**
- * Complete with a failure.
+ * Complete with a failure. If the caller's last error has this code, it goes
+ * with it: weft_last_error() of who awaits the future has its words.
  *
  * Context:       any thread.
  * Suspends:      never.
@@ -100,7 +114,8 @@ WEFT_API int weft_future_remove_done_callback(weft_future *, weft_fn *fn,
 WEFT_API weft_future *weft_future_ref(weft_future *);
 
 /**
- * Drop a reference. A task goes on without it (as after weft_detach()).
+ * Drop a reference. A task goes on without it; who owns it still waits for it
+ * (weft_detach() is for tasks that nobody shall wait for).
  *
  * Context:       any thread.
  * Suspends:      never.

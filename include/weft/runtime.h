@@ -5,11 +5,16 @@
  *
  * A foreign thread is an OS thread that weft did not make. It may do what is
  * marked "any thread"; what suspends is for coroutines.
+ *
+ * With WEFT_DEBUG=1 in the environment, misuse ends the program with a
+ * sentence, whatever code it has, and what is still held or open at the end of
+ * a runtime is reported: docs/debugging.md.
  */
 #ifndef WEFT_RUNTIME_H
 #define WEFT_RUNTIME_H
 
 #include <weft/base.h>
+#include <weft/error.h>
 #include <weft/time.h>
 
 WEFT_BEGIN
@@ -36,14 +41,21 @@ typedef struct weft_options {
     unsigned max_threads;    /* OS threads in all; default 512 */
     bool no_signals;         /* leave SIGINT and SIGTERM alone in weft_run */
     bool no_overflow_report; /* leave SIGSEGV alone */
+    /* Gets what no caller could be told, on any thread, until the runtime has
+       ended; must neither suspend nor end it. Default: a line on stderr, at
+       most 10 a second (but for the few that are said once). */
+    void (*on_report)(const weft_report *, void *report_arg);
+    void *report_arg;
+    bool dump_on_sigquit; /* weft_run: SIGQUIT, if at its default, writes
+                             weft_dump() to stderr, and main goes on */
 } weft_options;
 
 /**
  * Run `fn(arg)` as the program's main coroutine; for the end of main().
  *
  * Takes SIGINT and SIGTERM while it runs (those that are at their default):
- * the first cancels the main coroutine, a second SIGINT prints what still runs
- * and exits at once with 130. Prints a failure to stderr.
+ * the first cancels the main coroutine, a second SIGINT dumps what still runs
+ * (weft_dump() to stderr) and exits with 130, within a second. Prints a failure to stderr.
  *
  * Context:       a thread that is not a worker.
  * Suspends:      no; blocks the calling thread until everything has ended.
@@ -57,6 +69,10 @@ WEFT_API int weft_main(weft_fn *fn, void *arg);
  * Run `fn(arg)` as the main coroutine of a new runtime, wait for its end, and
  * end the runtime: when main has returned, everything is cancelled at once but
  * tasks spawned with .keep, which have the grace period.
+ *
+ * If nothing can run any more, no timer, event or job is to come, and there is
+ * no other thread in the process, that is reported (WEFT_REPORT_DEADLOCK) with
+ * who waits for whom; the call goes on waiting.
  *
  * Inside a task it is weft_spawn() and weft_await().
  *
@@ -139,6 +155,20 @@ WEFT_API void weft_runtime_unref(weft_runtime *);
 WEFT_API int weft_runtime_shutdown(weft_runtime *);
 
 /**
+ * Run `fn(arg)` when the runtime ends, after all tasks have: last come first.
+ * It may suspend, spawn and await, within what is left of the grace period, at
+ * least a second. A failure of it is reported.
+ *
+ * Context:       any thread that holds a reference to the runtime.
+ * Suspends:      never.
+ * Cancellation:  none.
+ * Ownership:     `arg` stays yours.
+ * Returns:       0; -ENOMEM; -WEFT_ESHUTDOWN: too late, `fn` will not run.
+ */
+WEFT_API WEFT_MUST_CHECK int weft_runtime_defer(weft_runtime *, weft_fn *fn,
+                                                void *arg);
+
+/**
  * The runtime that runs this code.
  *
  * Context:       any thread.
@@ -168,6 +198,23 @@ WEFT_API WEFT_MUST_CHECK weft_future *
 weft_run_coroutine_threadsafe(weft_runtime *, weft_fn *fn, void *arg);
 
 /**
+ * weft_run_coroutine_threadsafe() under a name, by default
+ * "function@file:line".
+ *
+ * Context:       as weft_run_coroutine_threadsafe().
+ * Suspends:      never.
+ * Cancellation:  none.
+ * Ownership:     as weft_run_coroutine_threadsafe(); `name` must outlive it.
+ * Returns:       as weft_run_coroutine_threadsafe().
+ */
+WEFT_API WEFT_MUST_CHECK weft_future *
+weft_run_coroutine_threadsafe_named(weft_runtime *, const char *name,
+                                    weft_fn *fn, void *arg);
+
+#define weft_run_coroutine_threadsafe(rt, fn, arg)                             \
+    weft_run_coroutine_threadsafe_named((rt), WEFT_SITE(fn), (fn), (arg))
+
+/**
  * Start a callback from anywhere. Callbacks of one thread start in the order of
  * their calls. See weft_call_soon().
  *
@@ -180,6 +227,22 @@ weft_run_coroutine_threadsafe(weft_runtime *, weft_fn *fn, void *arg);
 WEFT_API WEFT_MUST_CHECK weft_future *
 weft_call_soon_threadsafe(weft_runtime *, weft_fn *fn, void *arg);
 
+/**
+ * weft_call_soon_threadsafe() under a name, by default "function@file:line".
+ *
+ * Context:       as weft_call_soon_threadsafe().
+ * Suspends:      never.
+ * Cancellation:  none.
+ * Ownership:     as weft_run_coroutine_threadsafe_named().
+ * Returns:       as weft_run_coroutine_threadsafe().
+ */
+WEFT_API WEFT_MUST_CHECK weft_future *
+weft_call_soon_threadsafe_named(weft_runtime *, const char *name, weft_fn *fn,
+                                void *arg);
+
+#define weft_call_soon_threadsafe(rt, fn, arg)                                 \
+    weft_call_soon_threadsafe_named((rt), WEFT_SITE(fn), (fn), (arg))
+
 /** What a runtime is made of; see weft_info(). */
 typedef struct weft_runtime_info {
     unsigned workers;
@@ -187,6 +250,7 @@ typedef struct weft_runtime_info {
     unsigned threads;        /* OS threads it has now */
     size_t stack_size;       /* bytes usable on a default stack */
     bool guard_install;      /* guards cost no mapping (MADV_GUARD_INSTALL) */
+    unsigned uring_features; /* IORING_FEAT_… of the kernel; 0: not in use */
 } weft_runtime_info;
 
 /**
@@ -199,6 +263,18 @@ typedef struct weft_runtime_info {
  * Returns:       nothing; fills *out.
  */
 WEFT_API void weft_info(weft_runtime *, weft_runtime_info *out);
+
+/**
+ * weft_info() as one JSON object, with the library's version.
+ *
+ * Context:       any thread.
+ * Suspends:      never.
+ * Cancellation:  none.
+ * Ownership:     none.
+ * Returns:       the length of the whole text, as snprintf(); `buffer` has as
+ *                much of it as fits in `size` bytes, ended by a zero.
+ */
+WEFT_API size_t weft_info_format(weft_runtime *, char *buffer, size_t size);
 
 WEFT_END
 

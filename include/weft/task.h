@@ -19,12 +19,14 @@ WEFT_BEGIN
 /** Options of a task; zero means the default everywhere. */
 typedef struct weft_spawn_options {
     size_t size;       /* sizeof(weft_spawn_options) */
-    const char *name;  /* static; default: none. weft_spawn() gives one */
+    const char *name;  /* must outlive the task; default: function@file:line */
     size_t stack_size; /* bytes usable; default 192 KiB, at most 8 MiB; memory
                           is used as it is touched */
     bool pinned;       /* always on the same OS thread */
     bool keep;         /* not cancelled at the end of main: has the grace
                           period. Inherited by what it spawns. */
+    weft_context *context; /* what it starts with, instead of the spawner's;
+                              see weft/context.h */
 } weft_spawn_options;
 
 /**
@@ -57,10 +59,7 @@ WEFT_API WEFT_MUST_CHECK weft_future *weft_spawn(weft_fn *fn, void *arg);
 WEFT_API WEFT_MUST_CHECK weft_future *weft_spawn_named(const char *name,
                                                        weft_fn *fn, void *arg);
 
-#define WEFT_STRING_(x) #x
-#define WEFT_STRING(x) WEFT_STRING_(x)
-#define weft_spawn(fn, arg)                                                    \
-    weft_spawn_named(#fn "@" __FILE__ ":" WEFT_STRING(__LINE__), (fn), (arg))
+#define weft_spawn(fn, arg) weft_spawn_named(WEFT_SITE(fn), (fn), (arg))
 
 /**
  * weft_spawn() with options (NULL: defaults).
@@ -74,6 +73,23 @@ WEFT_API WEFT_MUST_CHECK weft_future *weft_spawn_named(const char *name,
  */
 WEFT_API WEFT_MUST_CHECK weft_future *
 weft_spawn_with(const weft_spawn_options *options, weft_fn *fn, void *arg);
+
+/**
+ * weft_spawn_with() under a name, by default "function@file:line";
+ * options->name wins.
+ *
+ * Context:       coroutine or callback.
+ * Suspends:      never.
+ * Cancellation:  none.
+ * Ownership:     as weft_spawn_with(); `name` must outlive the task.
+ * Returns:       as weft_spawn_with().
+ */
+WEFT_API WEFT_MUST_CHECK weft_future *
+weft_spawn_with_named(const weft_spawn_options *options, const char *name,
+                      weft_fn *fn, void *arg);
+
+#define weft_spawn_with(options, fn, arg)                                      \
+    weft_spawn_with_named((options), WEFT_SITE(fn), (fn), (arg))
 
 /**
  * Wait for a future and take its result.
@@ -166,6 +182,20 @@ WEFT_API weft_future *weft_current(void);
 WEFT_API WEFT_MUST_CHECK weft_future *weft_call_soon(weft_fn *fn, void *arg);
 
 /**
+ * weft_call_soon() under a name, by default "function@file:line".
+ *
+ * Context:       coroutine or callback.
+ * Suspends:      never.
+ * Cancellation:  as weft_call_soon().
+ * Ownership:     as weft_spawn_named().
+ * Returns:       as weft_spawn().
+ */
+WEFT_API WEFT_MUST_CHECK weft_future *
+weft_call_soon_named(const char *name, weft_fn *fn, void *arg);
+
+#define weft_call_soon(fn, arg) weft_call_soon_named(WEFT_SITE(fn), (fn), (arg))
+
+/**
  * Run a callback `delay` from now. Equal moments keep the order of the calls.
  * It has no stack until it runs.
  *
@@ -189,6 +219,23 @@ WEFT_API WEFT_MUST_CHECK weft_future *weft_call_later(weft_ns delay,
  */
 WEFT_API WEFT_MUST_CHECK weft_future *weft_call_at(weft_time moment,
                                                    weft_fn *fn, void *arg);
+
+/**
+ * weft_call_at() under a name, by default "function@file:line".
+ *
+ * Context:       coroutine or callback.
+ * Suspends:      never.
+ * Cancellation:  as weft_call_later().
+ * Ownership:     as weft_spawn_named().
+ * Returns:       as weft_spawn().
+ */
+WEFT_API WEFT_MUST_CHECK weft_future *
+weft_call_at_named(weft_time moment, const char *name, weft_fn *fn, void *arg);
+
+#define weft_call_at(moment, fn, arg)                                          \
+    weft_call_at_named((moment), WEFT_SITE(fn), (fn), (arg))
+#define weft_call_later(delay, fn, arg)                                        \
+    weft_call_at_named(weft_after(delay), WEFT_SITE(fn), (fn), (arg))
 
 /**
  * Keep the current task on its present OS thread, until as many weft_unpin().

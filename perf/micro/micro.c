@@ -35,6 +35,13 @@ static const struct workload {
      "a foreign thread submits a coroutine and waits"},
     {"foreign_pipe", perf_micro_foreign_pipe, "the same, 1 000 at a time"},
     {"timer_cancel", perf_micro_timer_cancel, "a timer armed and cancelled"},
+    {"group", perf_micro_group, "a child of a group of 1 000"},
+    {"scope", perf_micro_scope, "a deadline entered and left"},
+    {"gather", perf_micro_gather, "one of 100 tasks gathered"},
+    {"waiters", perf_micro_waiters, "one of 1 000 that wait for one future"},
+    {"context_get", perf_micro_context_get, "one of 20 context variables read"},
+    {"context_set", perf_micro_context_set, "one of 20 context variables set"},
+    {"spawn_vars", perf_micro_spawn_vars, "spawn_join with 20 of them set"},
     {"sleepers", perf_micro_sleepers, "tasks asleep at once"},
 };
 

@@ -34,6 +34,13 @@ perf_micro_run perf_micro_foreign_sync;
 perf_micro_run perf_micro_foreign_pipe;
 perf_micro_run perf_micro_timer_cancel;
 perf_micro_run perf_micro_sleepers;
+perf_micro_run perf_micro_group;
+perf_micro_run perf_micro_scope;
+perf_micro_run perf_micro_gather;
+perf_micro_run perf_micro_waiters;
+perf_micro_run perf_micro_context_get;
+perf_micro_run perf_micro_context_set;
+perf_micro_run perf_micro_spawn_vars;
 
 /** A count divided by the scale, at least 1. */
 static inline uint64_t perf_micro_scaled(const struct perf_micro *micro,
@@ -49,6 +56,9 @@ int perf_micro_in_runtime(struct perf_micro *, weft_fn *fn, void *arg);
 /** A fresh runtime, for those that come from outside; and its end. */
 int perf_micro_open(struct perf_micro *, weft_runtime **out);
 int perf_micro_close(struct perf_micro *, weft_runtime *);
+
+/** The main coroutine of spawn_join. */
+void *perf_micro_spawn_rounds(void *micro);
 
 /** The coroutine that does nothing. */
 void *perf_micro_nothing(void *arg);

@@ -26,7 +26,7 @@ static int round_of(uint64_t tasks)
     return rc;
 }
 
-static void *run(void *arg)
+void *perf_micro_spawn_rounds(void *arg)
 {
     struct perf_micro *micro = arg;
     uint64_t rounds = perf_micro_scaled(micro, ROUNDS);
@@ -43,5 +43,5 @@ static void *run(void *arg)
 
 int perf_micro_spawn_join(struct perf_micro *micro)
 {
-    return perf_micro_in_runtime(micro, run, micro);
+    return perf_micro_in_runtime(micro, perf_micro_spawn_rounds, micro);
 }

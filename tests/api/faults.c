@@ -11,6 +11,7 @@
 #include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 #include <weft.h>
 
 #include "tests/support/scale.h"
@@ -199,12 +200,24 @@ static int files(void)
     return rc;
 }
 
+/* Who is there, and where this one stands. */
+static int look_round(void)
+{
+    void *frames[8];
+    int fd = open("/dev/null", O_WRONLY | O_CLOEXEC);
+    size_t n = weft_task_backtrace(weft_current(), frames, 8);
+    int rc = weft_dump(weft_running_loop(), fd);
+    close(fd);
+    return n <= 8 ? rc : -EBADMSG;
+}
+
 /* All of it */
 
 static void *everything(void *arg)
 {
     static int (*const parts[])(void) = {
-        tasks_and_timers, big_stack, future_by_hand, jobs, sockets, files,
+        tasks_and_timers, big_stack, future_by_hand, jobs,
+        sockets,          files,     look_round,
     };
     (void)arg;
     for (size_t i = 0; i < sizeof(parts) / sizeof(*parts); i++) {
@@ -278,10 +291,13 @@ static const struct {
     CALL(thread_start, EAGAIN, ENOMEM),
     CALL(thread_join, ESRCH),
     CALL(thread_detach, ESRCH),
+    CALL(thread_id, EINVAL),
+    CALL(thread_signal, ESRCH, EAGAIN),
     CALL(futex_wait, EINTR, EAGAIN),
     CALL(futex_wake, EFAULT),
     CALL(cpus, EINVAL),
     CALL(close, EINTR, EIO),
+    CALL(write, EINTR, EIO, EPIPE, EAGAIN),
     CALL(event_open, EMFILE, ENFILE, ENOMEM),
     CALL(event_set, EAGAIN),
     CALL(event_clear, EAGAIN),
@@ -306,6 +322,8 @@ static const struct {
     CALL(ring_open, ENOSYS, EPERM, ENOMEM, EMFILE),
     CALL(ring_submit, EAGAIN, EBUSY, EINTR),
     CALL(sigaction, EINVAL),
+    CALL(signal_mask, EINVAL),
+    CALL(alarm, EINVAL),
     CALL(sigaltstack, ENOMEM),
 #undef CALL
 };
@@ -354,8 +372,14 @@ static void fail_each(size_t which)
     }
 }
 
-#define WITH_FAULTS                                                            \
-    .init = weft_test_faults_open, .fini = weft_test_faults_close
+/* The first backtrace of a process opens what stays open: libunwind's pipe. */
+static void open_faults(void)
+{
+    weft_test_faults_open();
+    expect_usable();
+}
+
+#define WITH_FAULTS .init = open_faults, .fini = weft_test_faults_close
 
 Test(faults, none, WITH_FAULTS, .timeout = 60)
 {

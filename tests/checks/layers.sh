@@ -6,7 +6,7 @@
 # other in a circle. Usage: layers.sh [top]
 cd "${1:-$(dirname "$0")/../..}" || exit 1
 
-find include sched future loop exec tests perf examples \
+find include sched future loop exec tests perf examples docs \
     -name '*.[chS]' -type f | LC_ALL=C sort | xargs awk '
 BEGIN {
     split("include sched future loop exec", rooms)

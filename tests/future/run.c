@@ -331,7 +331,7 @@ static int run_stuck(void *unused)
 
 Test(run, what_does_not_end_is_named, .timeout = 60)
 {
-    expect_exit(run_stuck, NULL, 7, "still running: the culprit");
+    expect_exit(run_stuck, NULL, 7, " the culprit: runs");
 }
 
 /* The environment */

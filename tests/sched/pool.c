@@ -72,7 +72,7 @@ Test(pool, hands_out_each_once, .init = watch_maps, .fini = unwatch_maps)
 {
     static struct weft__coro *coro[MANY];
     struct weft__pool_cache cache = {0};
-    struct weft__pool *pool = weft__pool_new(2);
+    struct weft__pool *pool = weft__pool_new(NULL, 2);
     for (int i = 0; i < MANY; i++) {
         coro[i] = i % 3 ? weft__pool_alloc(pool, 0, &cache)
                         : weft__pool_take(pool, 1);
@@ -97,7 +97,7 @@ Test(pool, hands_out_each_once, .init = watch_maps, .fini = unwatch_maps)
 Test(pool, the_last_one_given_back_is_the_next)
 {
     struct weft__pool_cache cache = {0};
-    struct weft__pool *pool = weft__pool_new(1);
+    struct weft__pool *pool = weft__pool_new(NULL, 1);
     struct weft__coro *a = weft__pool_alloc(pool, 0, &cache);
     struct weft__coro *b = weft__pool_alloc(pool, 0, &cache);
     weft__pool_free(pool, 0, &cache, a);
@@ -114,7 +114,7 @@ Test(pool, a_cache_does_not_grow_without_end)
 {
     static struct weft__coro *coro[5000];
     struct weft__pool_cache cache = {0};
-    struct weft__pool *pool = weft__pool_new(1);
+    struct weft__pool *pool = weft__pool_new(NULL, 1);
     for (int i = 0; i < 5000; i++)
         coro[i] = weft__pool_take(pool, 0);
     for (int i = 0; i < 5000; i++) {
@@ -130,7 +130,7 @@ Test(pool, a_cache_does_not_grow_without_end)
 Test(pool, says_so_without_memory, .init = watch_maps, .fini = unwatch_maps)
 {
     struct weft__pool_cache cache = {0};
-    struct weft__pool *pool = weft__pool_new(1);
+    struct weft__pool *pool = weft__pool_new(NULL, 1);
     atomic_store(&refuse, true);
     cr_assert_null(weft__pool_alloc(pool, 0, &cache));
     cr_assert_null(weft__pool_take(pool, 0));
@@ -153,7 +153,7 @@ static void count_one(struct weft__coro *coro, void *count)
 Test(pool, visits_all_there_are)
 {
     size_t count = 0;
-    struct weft__pool *pool = weft__pool_new(1);
+    struct weft__pool *pool = weft__pool_new(NULL, 1);
     weft__pool_each(pool, count_one, &count);
     cr_assert_eq(count, 0);
     struct weft__coro *coro = weft__pool_take(pool, 0);
@@ -169,7 +169,7 @@ Test(pool, stays_until_the_last_comes_back, .init = watch_maps,
      .fini = unwatch_maps)
 {
     struct weft__coro *coro[3];
-    struct weft__pool *pool = weft__pool_new(2);
+    struct weft__pool *pool = weft__pool_new(NULL, 2);
     for (int i = 0; i < 3; i++)
         coro[i] = weft__pool_take(pool, 0);
     weft__pool_close(pool);
@@ -225,7 +225,7 @@ Test(pool, of_many_threads, .init = watch_maps, .fini = unwatch_maps,
 {
     enum { USERS = 4 };
     struct user user[USERS];
-    struct weft__pool *pool = weft__pool_new(USERS);
+    struct weft__pool *pool = weft__pool_new(NULL, USERS);
     for (unsigned i = 0; i < USERS; i++) {
         user[i] = (struct user){
             .pool = pool, .shard = i, .rounds = (long)weft_test_scaled(500000)};

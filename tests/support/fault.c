@@ -2,11 +2,15 @@
 /* Faults: see fault.h. */
 #include "tests/support/fault.h"
 
+#include "future/error.h"
+#include "future/local.h"
+
 #include <dirent.h>
 #include <errno.h>
 #include <execinfo.h>
 #include <sched.h>
 #include <stdatomic.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 #define PATIENCE_NS INT64_C(10000000000)
@@ -243,8 +247,17 @@ static int64_t descriptors(void)
     return count;
 }
 
+/* What this thread heard of last is memory, too. */
+static void forget_error(void)
+{
+    struct weft__local *local = weft__local_peek();
+    weft__error_unref(local->error);
+    local->error = NULL;
+}
+
 struct weft_test_balance weft_test_balance(void)
 {
+    forget_error();
     return (struct weft_test_balance){
         .allocations = atomic_load(&allocations),
         .mappings = atomic_load(&mappings),
@@ -261,12 +274,25 @@ static bool is_as(const struct weft_test_balance *before)
            now.descriptors == before->descriptors;
 }
 
+static void tell_balance(const char *when, const struct weft_test_balance *at)
+{
+    fprintf(stderr,
+            "%s: %lld allocations, %lld mappings, %lld threads, "
+            "%lld descriptors\n",
+            when, (long long)at->allocations, (long long)at->mappings,
+            (long long)at->threads, (long long)at->descriptors);
+}
+
 bool weft_test_balanced(const struct weft_test_balance *before)
 {
     int64_t until = weft__os_real.now() + PATIENCE_NS;
     while (!is_as(before)) {
-        if (weft__os_real.now() > until)
+        if (weft__os_real.now() > until) {
+            tell_balance("before", before);
+            struct weft_test_balance now = weft_test_balance();
+            tell_balance("now", &now);
             return false;
+        }
         sched_yield();
     }
     return true;

@@ -36,6 +36,8 @@ static struct {
     uint64_t steps;
 } sim;
 
+void (*weft_sim_hook)(void);
+
 void weft_sim_note(uint64_t value)
 {
     sim.hash = (sim.hash ^ value) * UINT64_C(0x100000001b3);
@@ -132,6 +134,8 @@ static bool step(int64_t limit)
     if (index < 0)
         return jump(limit) && sim.now < limit;
     sim.now += (int64_t)weft_test_below(&sim.random, STEP_NS);
+    if (weft_sim_hook != NULL)
+        weft_sim_hook();
     resume((unsigned)index);
     trace((unsigned)index);
     return sim.steps < MOST_STEPS;
@@ -251,6 +255,7 @@ static weft_future *submit(weft_fn *fn, void *arg)
     task->name = "main";
     weft__fetch_add(&loop->submitted, 1);
     weft__queue_inject(loop, &task->coro);
+    weft__runtime_left(loop);
     return task;
 }
 
@@ -273,9 +278,10 @@ int weft_sim_run(uint64_t seed, unsigned workers, weft_fn *fn, void *arg,
     weft_options options = {.size = sizeof(options),
                             .workers = workers,
                             .no_overflow_report = true};
-    struct weft__os os = weft__os_real;
     const struct weft__os *before = weft__os;
+    struct weft__os os = *before; /* the real one, or with faults */
     os.now = os_now;
+    os.coarse = os_now;
     os.random = os_random;
     os.futex_wait = os_futex_wait;
     os.futex_wake = os_futex_wake;

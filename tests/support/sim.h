@@ -33,6 +33,10 @@ struct weft_sim_report {
 int weft_sim_run(uint64_t seed, unsigned workers, weft_fn *fn, void *arg,
                  struct weft_sim_report *report);
 
+/** Called before each step of a worker, as if by a foreign thread: it may do
+ * what any thread may. NULL: nothing. */
+extern void (*weft_sim_hook)(void);
+
 /** From a coroutine: mix something of one's own into the hash. */
 void weft_sim_note(uint64_t value);
 
