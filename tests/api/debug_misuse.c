@@ -12,19 +12,7 @@
 #include <stdatomic.h>
 #include <stdio.h>
 
-#include "tests/support/child.h"
-#include "tests/support/run.h"
-#include "tests/support/test.h"
-
-/* In release builds. */
-enum without { UNDEFINED = 1, ABORTS = 2 }; /* else: a code */
-
-struct mistake {
-    const char *name;
-    int (*make)(void); /* what the call said */
-    const char *sentence;
-    int without;
-};
+#include "tests/api/mistake.h"
 
 #define GONE                                                                   \
     "the reference of this handle is gone: it was awaited, detached or "       \
@@ -37,20 +25,6 @@ struct mistake {
 #define ENDED "this scope or group has ended before"
 #define CLOSED "this was closed before"
 #define FOREIGN "this belongs to another runtime"
-
-static int run(weft_fn *fn)
-{
-    return weft_test_run(1, fn, NULL);
-}
-
-/* A mistake that is made in a coroutine. */
-#define IN_MAIN(name)                                                          \
-    static void *name##_in_main(void *unused);                                 \
-    static int name(void)                                                      \
-    {                                                                          \
-        return run(name##_in_main);                                            \
-    }                                                                          \
-    static void *name##_in_main(void *unused __attribute__((unused)))
 
 static weft_future *spawn_forever(void)
 {
@@ -165,7 +139,7 @@ static void *keeps_itself(void *unused)
 
 static int name_after_the_end(void)
 {
-    if (run(keeps_itself) < 0)
+    if (weft_test_in_main(keeps_itself) < 0)
         return 1;
     return weft_task_name(kept) == NULL;
 }
@@ -526,13 +500,8 @@ IN_MAIN(next_after_exit)
 
 /* The table */
 
-#define ROW(mistake, who, what, without)                                       \
-    {                                                                          \
-#mistake, mistake, "weft: " who ": " what, without                     \
-    }
-
 // clang-format off
-static const struct mistake mistakes[] = {
+static const struct weft_test_mistake mistakes[] = {
     ROW(await_null, "weft_await", "NULL is not a future", UNDEFINED),
     ROW(await_twice, "weft_await", GONE, UNDEFINED),
     ROW(unref_after_await, "weft_future_unref", GONE, UNDEFINED),
@@ -584,47 +553,6 @@ static const struct mistake mistakes[] = {
 
 #define COUNT (sizeof(mistakes) / sizeof(mistakes[0]))
 
-static int make(const struct mistake *mistake, const char *debug)
-{
-    if (setenv("WEFT_DEBUG", debug, 1) < 0)
-        return 2;
-    int rc = mistake->make();
-    if (mistake->without >= 0 || rc == mistake->without)
-        return 0;
-    fprintf(stderr, "%d\n", rc);
-    return 1;
-}
-
-static int make_in_debug(void *mistake)
-{
-    return make(mistake, "1");
-}
-
-static int make_without(void *mistake)
-{
-    return make(mistake, "0");
-}
-
-static struct weft_test_child child;
-
-static void try(const struct mistake *mistake, int (*fn)(void *))
-{
-    cr_assert(weft_test_child_run(&child, fn, (void *)(uintptr_t)mistake));
-}
-
-/* Of one sentence and nothing else. */
-static void expect_abort(const struct mistake *mistake)
-{
-    size_t size = strlen(mistake->sentence);
-    const char *end = strchr(child.err, '\n');
-    cr_expect_eq(weft_test_child_exit(&child), -1 - SIGABRT, "%s: %d\n%s",
-                 mistake->name, weft_test_child_exit(&child), child.err);
-    cr_expect(strncmp(child.err, mistake->sentence, size) == 0, "%s: %s",
-              mistake->name, child.err);
-    cr_expect(end != NULL && end[1] == '\0', "%s: %s", mistake->name,
-              child.err);
-}
-
 static void needs_children(void)
 {
     if (WEFT_TEST_NO_CHILDREN)
@@ -636,8 +564,8 @@ Test(debug_misuse, each_aborts_with_a_sentence, .init = needs_children,
 {
     cr_expect_geq(COUNT, 20);
     for (size_t i = 0; i < COUNT; i++) {
-        try(&mistakes[i], make_in_debug);
-        expect_abort(&mistakes[i]);
+        weft_test_try(&mistakes[i], weft_test_make_in_debug);
+        weft_test_expect_abort(&mistakes[i]);
     }
 }
 
@@ -647,13 +575,14 @@ Test(debug_misuse, without_it_has_its_code, .init = needs_children,
     for (size_t i = 0; i < COUNT; i++) {
         if (mistakes[i].without == UNDEFINED)
             continue;
-        try(&mistakes[i], make_without);
+        weft_test_try(&mistakes[i], weft_test_make_without);
         if (mistakes[i].without == ABORTS)
-            expect_abort(&mistakes[i]);
+            weft_test_expect_abort(&mistakes[i]);
         else
-            cr_expect_eq(weft_test_child_exit(&child), 0, "%s: %d\n%s",
-                         mistakes[i].name, weft_test_child_exit(&child),
-                         child.err);
+            cr_expect_eq(weft_test_child_exit(&weft_test_mistaken), 0,
+                         "%s: %d\n%s", mistakes[i].name,
+                         weft_test_child_exit(&weft_test_mistaken),
+                         weft_test_mistaken.err);
     }
 }
 
@@ -666,8 +595,8 @@ IN_MAIN(named)
 
 Test(debug_misuse, names_the_task, .init = needs_children, .timeout = 60)
 {
-    static const struct mistake mistake = ROW(
+    static const struct weft_test_mistake mistake = ROW(
         named, "weft_unpin", "this task is not pinned (in baker)\n", ABORTS);
-    try(&mistake, make_in_debug);
-    expect_abort(&mistake);
+    weft_test_try(&mistake, weft_test_make_in_debug);
+    weft_test_expect_abort(&mistake);
 }
