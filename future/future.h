@@ -52,9 +52,6 @@ enum weft__kind {
     WEFT__STATIC, /* failed from the start, never freed */
 };
 
-/* Of a birth, in the alarm's tag: about a millisecond. */
-#define WEFT__BIRTH_SHIFT 20
-
 /* A registration with a future, in the frame of who waits. */
 struct weft__waiter {
     struct weft__waiter *next; /* the future's, while it is registered */

@@ -498,16 +498,8 @@ static const char *name(struct weft__coro *coro)
     return weft__future_name(weft__future_of(coro));
 }
 
-static bool alive(struct weft__coro *coro)
-{
-    weft_future *task = weft__future_of(coro);
-    return weft__load_relaxed(&task->kind) != WEFT__FREE &&
-           !weft__future_is_done(task);
-}
-
 const struct weft__hooks weft__task_hooks = {
     .not_started = not_started,
     .fire = weft__callback_due,
     .name = name,
-    .alive = alive,
 };

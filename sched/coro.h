@@ -49,6 +49,9 @@ struct weft__worker;
 struct weft__stack;
 struct weft__strand_step;
 
+/* Of its birth, in the alarm's tag: the clock, to about a millisecond. */
+#define WEFT__BIRTH_SHIFT 20
+
 struct weft__coro {
     _Atomic(uint32_t) wake;
     uint8_t flags;

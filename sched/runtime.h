@@ -25,8 +25,6 @@ struct weft__hooks {
     void (*fire)(struct weft__alarm *, struct weft__worker *);
     /** The name of a coroutine, for people. Signal-safe; never NULL. */
     const char *(*name)(struct weft__coro *);
-    /** Is this descriptor a task or callback that has not ended? Racy. */
-    bool (*alive)(struct weft__coro *);
 };
 
 /* Who wants to know that the end has begun: the thread in weft_run(). */

@@ -144,17 +144,22 @@ Test(debug_leaks, files_jobs_and_main_are_told, .init = in_debug, .timeout = 60)
     weft_file_close(file);
 }
 
+#define MANY 250
+
+static weft_future *many[MANY];
+
 static void *leaks_many(void *unused)
 {
-    (void)unused;
-    for (int i = 0; i < 250; i++)
-        (void)!weft_spawn(weft_test_echo, NULL);
-    return NULL;
+    for (int i = 0; i < MANY; i++)
+        many[i] = weft_spawn(weft_test_echo, NULL);
+    return unused;
 }
 
 Test(debug_leaks, many_are_counted, .init = in_debug, .timeout = 60)
 {
     expect_reports(leaks_many, WEFT_REPORT_LEAK, 101);
+    for (int i = 0; i < MANY; i++)
+        weft_future_unref(many[i]);
 }
 
 /* In order */

@@ -9,8 +9,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <stdatomic.h>
-#include <stdio.h>
 
 #include "tests/api/mistake.h"
 
@@ -553,14 +551,8 @@ static const struct weft_test_mistake mistakes[] = {
 
 #define COUNT (sizeof(mistakes) / sizeof(mistakes[0]))
 
-static void needs_children(void)
-{
-    if (WEFT_TEST_NO_CHILDREN)
-        cr_skip("ThreadSanitizer does not start threads in a child");
-}
-
-Test(debug_misuse, each_aborts_with_a_sentence, .init = needs_children,
-     .timeout = 120)
+Test(debug_misuse, each_aborts_with_a_sentence,
+     .init = weft_test_needs_children, .timeout = 120)
 {
     cr_expect_geq(COUNT, 20);
     for (size_t i = 0; i < COUNT; i++) {
@@ -569,7 +561,7 @@ Test(debug_misuse, each_aborts_with_a_sentence, .init = needs_children,
     }
 }
 
-Test(debug_misuse, without_it_has_its_code, .init = needs_children,
+Test(debug_misuse, without_it_has_its_code, .init = weft_test_needs_children,
      .timeout = 120)
 {
     for (size_t i = 0; i < COUNT; i++) {
@@ -593,7 +585,8 @@ IN_MAIN(named)
     return weft_fail(weft_unpin());
 }
 
-Test(debug_misuse, names_the_task, .init = needs_children, .timeout = 60)
+Test(debug_misuse, names_the_task, .init = weft_test_needs_children,
+     .timeout = 60)
 {
     static const struct weft_test_mistake mistake = ROW(
         named, "weft_unpin", "this task is not pinned (in baker)\n", ABORTS);

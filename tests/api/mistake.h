@@ -92,4 +92,10 @@ weft_test_expect_abort(const struct weft_test_mistake *mistake)
               weft_test_mistaken.err);
 }
 
+static inline void weft_test_needs_children(void)
+{
+    if (WEFT_TEST_NO_CHILDREN)
+        cr_skip("ThreadSanitizer does not start threads in a child");
+}
+
 #endif
