@@ -70,8 +70,9 @@ static bool is_borrowed_from_nobody(weft_future *future)
 
 static _Noreturn void is_gone(const char *who)
 {
-    weft__debug_misuse(who, "the reference of this handle is gone: it was "
-                            "awaited, detached or dropped before");
+    weft__debug_misuse(who, "no reference stands behind this handle: it was "
+                            "awaited, detached or dropped before, or only "
+                            "borrowed");
 }
 
 weft_future *weft__debug_check(const weft_future *handle, const char *who)

@@ -7,10 +7,12 @@
 
 void weft__sanitize_thread_stack(struct weft__stack *stack)
 {
+    /* Once for each thread: of the main one glibc reads /proc/self/maps for it,
+     * and the simulation starts every worker there. */
+    static _Thread_local void *low;
+    static _Thread_local size_t size;
     pthread_attr_t attr;
-    void *low = NULL;
-    size_t size = 0;
-    if (pthread_getattr_np(pthread_self(), &attr) == 0) {
+    if (size == 0 && pthread_getattr_np(pthread_self(), &attr) == 0) {
         pthread_attr_getstack(&attr, &low, &size);
         pthread_attr_destroy(&attr);
     }

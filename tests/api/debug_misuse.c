@@ -13,8 +13,8 @@
 #include "tests/api/mistake.h"
 
 #define GONE                                                                   \
-    "the reference of this handle is gone: it was awaited, detached or "       \
-    "dropped before"
+    "no reference stands behind this handle: it was awaited, detached or "     \
+    "dropped before, or only borrowed"
 #define BUSY "another wait has the only reference: take one for each who waits"
 #define CIRCLE "a task would wait for itself, or for an owner that waits for it"
 #define OUTSIDE "called where no coroutine runs"
