@@ -23,6 +23,18 @@ void weft__account_settle(weft_future *owner, weft_future *child)
     weft__future_drop(child);
 }
 
+void weft__account_settle_some(weft_future *owner,
+                               struct weft__account *account)
+{
+    for (unsigned i = 0; i < 4 && account->first != NULL; i++) {
+        weft_future *child = account->first;
+        account->first = child->next;
+        if (!weft__future_is_done(child))
+            return;
+        weft__account_settle(owner, child);
+    }
+}
+
 bool weft__account_let_go(weft_future *owner, weft_future *child)
 {
     uint64_t seen = weft__load_relaxed(&child->state);

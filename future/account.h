@@ -55,18 +55,22 @@ static inline void weft__account_link(struct weft__account *account,
     first->prev = child;
 }
 
-/** Look at the next entries, as long as they are done: of those that have ended
- * there are never many more than of those that run. */
+/** Settle the first entry, which is done, and the next ones, as long as they
+ * are: a few. */
+void weft__account_settle_some(weft_future *owner, struct weft__account *);
+
+/** Look at the next entry: of those that have ended there are never many more
+ * than of those that run. */
 static inline void weft__account_sweep(weft_future *owner,
                                        struct weft__account *account)
 {
-    for (unsigned i = 0; i < 4 && account->first != NULL; i++) {
-        weft_future *child = account->first;
+    weft_future *child = account->first;
+    if (child == NULL)
+        return;
+    if (weft__unlikely(weft__future_is_done(child)))
+        weft__account_settle_some(owner, account);
+    else
         account->first = child->next;
-        if (!weft__future_is_done(child))
-            return;
-        weft__account_settle(owner, child);
-    }
 }
 
 /** The account a child is linked in. */

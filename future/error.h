@@ -57,6 +57,14 @@ void weft__error_attach(weft_future *, int code);
  * into the slot with its error. */
 void weft__error_hand_up(weft_future *from);
 
+/** The same of what may have succeeded; nothing is known of a mere cancellation.
+ */
+static inline void weft__error_retrieved(weft_future *from, int code)
+{
+    if (weft__unlikely(code < 0) && (code != -WEFT_ECANCELED || from->touched))
+        weft__error_hand_up(from);
+}
+
 /** The failure of this future, done, is known to somebody, and need not be
  * reported. */
 static inline void weft__error_observed(weft_future *future)

@@ -287,7 +287,8 @@ void weft_future_unref(weft_future *future)
     if (future == NULL)
         return;
     future = weft__handle_own(future, __func__);
-    weft__debug_dropped(future);
+    if (weft__debug_on())
+        weft__debug_dropped(future);
     weft__future_drop(future);
 }
 
@@ -297,8 +298,7 @@ int weft__future_take(weft_future *future, void **result)
     int code = weft_code(value);
     if (result != NULL)
         *result = code < 0 ? NULL : value;
-    if (weft__unlikely(code < 0))
-        weft__error_hand_up(future);
+    weft__error_retrieved(future, code);
     weft__future_drop(future);
     return code;
 }
@@ -386,8 +386,7 @@ int weft_future_result(const weft_future *future, void **result)
     int code = weft_code(future->result);
     if (result != NULL)
         *result = code < 0 ? NULL : future->result;
-    if (code < 0)
-        weft__error_hand_up((weft_future *)(uintptr_t)future);
+    weft__error_retrieved((weft_future *)(uintptr_t)future, code);
     return code;
 }
 

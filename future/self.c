@@ -18,7 +18,7 @@ weft_runtime *weft_running_loop(void)
 void weft__task_yield(void)
 {
     weft_future *self = weft__task_current();
-    if (weft__unlikely(self->scope != NULL))
+    if (weft__unlikely(self->touched) && self->scope != NULL)
         weft__scope_arm(self);
     weft__sched_yield();
 }
@@ -26,12 +26,15 @@ void weft__task_yield(void)
 /* Elsewhere it is no misuse: a job may well offer to let others run. */
 int weft_yield(void)
 {
-    if (weft__task_current() == NULL)
+    weft_future *self = weft__task_current();
+    if (weft__unlikely(self == NULL))
         return -WEFT_ENORUNTIME;
-    int rc = weft__task_check();
-    if (rc == 0)
-        weft__task_yield();
-    return rc;
+    if (weft__task_cancelled(self))
+        return -WEFT_ECANCELED;
+    if (weft__unlikely(self->touched) && self->scope != NULL)
+        weft__scope_arm(self);
+    weft__sched_yield();
+    return 0;
 }
 
 int weft_pin(void)

@@ -357,8 +357,7 @@ WEFT__INLINE int take(weft_future *self, weft_future *future, void **result)
     int code = weft_code(value);
     if (result != NULL)
         *result = code < 0 ? NULL : value;
-    if (weft__unlikely(code < 0))
-        weft__error_hand_up(future);
+    weft__error_retrieved(future, code);
     if (weft__likely(self != NULL) && weft__account_has(self, future))
         take_own(self, future);
     else

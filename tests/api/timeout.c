@@ -401,7 +401,7 @@ static void *busy_past_both(void *unused)
     weft_scope outer, inner;
     weft_timeout_enter(&outer, WEFT_MS(10));
     weft_timeout_enter(&inner, SHORT);
-    compute_past(weft_after(WEFT_MS(30)));
+    compute_past(weft_after(WEFT_MS(150)));
     int rc = weft_timeout_exit(&inner, weft_sleep(WEFT_FOREVER));
     check_eq(rc, -WEFT_ECANCELED);
     check_eq(weft_sleep(WEFT_FOREVER), -WEFT_ECANCELED);
