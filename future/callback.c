@@ -19,8 +19,8 @@ static void callback_entry(struct weft__coro *coro)
     weft__task_end(callback, result);
 }
 
-weft_future *weft__callback_new(struct weft__worker *worker, weft_fn *fn,
-                                void *arg)
+WEFT__INLINE weft_future *new_callback(struct weft__worker *worker, weft_fn *fn,
+                                       void *arg)
 {
     weft_future *callback = weft__task_new(worker, WEFT__CALLBACK, fn, arg);
     if (callback == NULL)
@@ -28,6 +28,12 @@ weft_future *weft__callback_new(struct weft__worker *worker, weft_fn *fn,
     callback->coro.entry = callback_entry;
     weft__context_capture(callback);
     return callback;
+}
+
+weft_future *weft__callback_new(struct weft__worker *worker, weft_fn *fn,
+                                void *arg)
+{
+    return new_callback(worker, fn, arg);
 }
 
 void weft__callback_due(struct weft__alarm *alarm, struct weft__worker *worker)
@@ -65,13 +71,14 @@ void weft__callback_drop(weft_future *callback)
 
 /* From a coroutine */
 
-static weft_future *new_counted(struct weft__worker *self, const char *who,
-                                const char *name, weft_fn *fn, void *arg)
+WEFT__INLINE weft_future *new_counted(struct weft__worker *self,
+                                      const char *who, const char *name,
+                                      weft_fn *fn, void *arg)
 {
     if (self == NULL || self->current == NULL)
         return weft__future_failed(
             weft__misuse(-WEFT_ENORUNTIME, who, WEFT__OUTSIDE));
-    weft_future *callback = weft__callback_new(self, fn, arg);
+    weft_future *callback = new_callback(self, fn, arg);
     if (callback == NULL)
         return weft__future_failed(-ENOMEM);
     weft__store_relaxed(&callback->name, name);

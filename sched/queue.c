@@ -191,7 +191,7 @@ static struct weft__coro *take_oldest(struct weft__deque *deque)
 
 /* Of a long deque every other one is the oldest: a task that spawns without end
  * and awaits the newest each time would never let the others start. */
-static struct weft__coro *take_newest(struct weft__worker *worker)
+WEFT__INLINE struct weft__coro *take_newest(struct weft__worker *worker)
 {
     struct weft__deque *deque = &worker->deque;
     size_t size = weft__deque_size(deque); /* cheap: the pop has a fence */
