@@ -394,9 +394,19 @@ static int64_t deadline_of(weft_future *self)
     return self->deadline && self->deadline < least ? self->deadline : least;
 }
 
+static bool is_shielded(weft_future *self)
+{
+    for (struct weft__scope *scope = self->scope; scope; scope = scope->outer)
+        if (is_shielding(scope))
+            return true;
+    return false;
+}
+
 void weft__scope_inherit(weft_future *future, weft_future *self)
 {
     int64_t deadline = deadline_of(self);
+    if (is_shielded(self)) /* from the end of the runtime, too */
+        future->coro.flags |= WEFT__CORO_KEEP;
     if (deadline == INT64_MAX)
         return;
     future->deadline = deadline;

@@ -62,7 +62,8 @@ enum weft_reason weft__scope_look(weft_future *self);
  * already. */
 bool weft__scope_arm(weft_future *self);
 
-/** What the current task starts inherits weft_deadline(). */
+/** What the current task starts inherits weft_deadline(), and is kept as with
+ * .keep if a shield is around. */
 void weft__scope_inherit(weft_future *, weft_future *self);
 
 /** It must be the innermost of the task: there is no way on if it is not. */

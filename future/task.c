@@ -75,11 +75,11 @@ weft_future *weft__task_new_foreign(struct weft_runtime *rt, unsigned loop,
 
 WEFT__INLINE void own(weft_future *child, weft_future *spawner, uint64_t flags)
 {
+    if (weft__unlikely(spawner->scope != NULL) || spawner->deadline != 0)
+        weft__scope_inherit(child, spawner);
     if (weft__unlikely(child->coro.flags & WEFT__CORO_KEEP))
         flags |= WEFT__KEPT;
     weft__store_relaxed(&child->state, flags | WEFT__OWNED);
-    if (weft__unlikely(spawner->scope != NULL) || spawner->deadline != 0)
-        weft__scope_inherit(child, spawner);
     if (weft__likely(child->owner == spawner))
         weft__context_spawned(child, spawner);
     else

@@ -102,7 +102,7 @@ WEFT_API int weft_scope_cancel(weft_scope *);
 /**
  * Begin a shield: for at most `max`, cancellation from outside does not reach
  * the code inside. Then it does; and so it does in the last phase of a
- * runtime's end.
+ * runtime's end. What is spawned inside has the grace period, as with .keep.
  *
  * Context:       coroutine; elsewhere the shield is inert.
  * Suspends:      never.
