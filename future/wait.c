@@ -171,7 +171,8 @@ static void drop_all(struct joint *joint)
         weft_future *future = joint->futures[i];
         if (future == NULL)
             continue;
-        joint->futures[i] = weft__debug_give(future);
+        if (weft__debug_on())
+            joint->futures[i] = weft__debug_give(future);
         if (!weft__future_is_done(future))
             weft__future_drop(future);
         else if (last == NULL && joint->failed < 0 &&
@@ -190,7 +191,7 @@ static int join_all(struct joint *joint)
     int rc = 0;
     joint->winner = joint->n;
     joint->self = weft__task_current();
-    for (size_t i = 0; i < joint->n; i++)
+    for (size_t i = 0; weft__debug_on() && i < joint->n; i++)
         joint->futures[i] = weft__handle_own(joint->futures[i], joint->who);
     if (joint->self == NULL)
         return weft__misuse(-WEFT_ENORUNTIME, joint->who, WEFT__OUTSIDE);

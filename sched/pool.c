@@ -210,11 +210,10 @@ void weft__pool_close(struct weft__pool *pool)
     for (struct weft__pool_slab *slab = pool->slabs; slab; slab = slab->next)
         all += PER_SLAB;
     pool->closed = true;
-    pool->out = all - in;
+    pool->out = all - in + 1; /* ours: until the last lock is left */
     for (unsigned i = pool->shards; i-- > 0;)
         weft__unlock(&pool->shard[i].lock);
-    if (all == in)
-        pool_free(pool);
+    give_closed(pool);
 }
 
 static struct weft__pool_slab *slabs_of(struct weft__pool *pool)

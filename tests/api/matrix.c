@@ -332,9 +332,10 @@ static void *spawn_and_await(void *arg)
 static void *completes(void *arg)
 {
     struct cell *cell = arg;
+    weft_future *made = cell->made; /* once complete, the cell may be gone */
     cell->before = 1;
-    weft_future_set_result(cell->made, NULL);
-    weft_future_unref(cell->made);
+    weft_future_set_result(made, NULL);
+    weft_future_unref(made);
     return NULL;
 }
 
@@ -352,10 +353,11 @@ static void *set_and_await(void *arg)
 static void *when_done(void *arg)
 {
     struct cell *cell = arg;
+    weft_future *made = cell->made; /* as above */
     expect_cell(&cell->before, 1);
     cell->after = 2;
-    weft_future_set_result(cell->made, NULL);
-    weft_future_unref(cell->made);
+    weft_future_set_result(made, NULL);
+    weft_future_unref(made);
     return NULL;
 }
 
