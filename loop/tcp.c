@@ -226,6 +226,11 @@ ssize_t weft_tcp_read(weft_tcp *tcp, void *buffer, size_t size)
     if (rc < 0)
         return rc;
     long got = size > 0 ? try_read(tcp, buffer, size) : 0;
+    /* Sent to look again as we were closed, it may have found that the other
+     * end is gone, too: what counts came first. Pairs with the close. */
+    if (weft__unlikely(got <= 0) && size > 0 &&
+        (weft__load_acquire(&tcp->use) & CLOSED))
+        got = -WEFT_ECLOSED;
     done_with(tcp, USER | READING);
     weft__io_give_way();
     return got;
