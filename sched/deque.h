@@ -84,6 +84,17 @@ static inline enum weft__steal weft__deque_steal(struct weft__deque *deque,
     return weft__window_take(window, first, item);
 }
 
+/** Anyone: the oldest item, or NULL if there is none. */
+static inline void *weft__deque_oldest(struct weft__deque *deque)
+{
+    void *item = NULL;
+    enum weft__steal got;
+    do
+        got = weft__deque_steal(deque, &item);
+    while (got == WEFT__STEAL_RETRY);
+    return got == WEFT__STEAL_GOT ? item : NULL;
+}
+
 /** Anyone: an estimate; see weft__window_size(). */
 static inline size_t weft__deque_size(const struct weft__deque *deque)
 {

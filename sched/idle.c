@@ -109,16 +109,16 @@ static void stop_searching(struct weft__worker *worker)
 void weft__idle_found(struct weft__worker *worker)
 {
     struct weft_runtime *rt = worker->rt;
-    worker->looks = 0;
+    worker->looks = worker->poor < DOZES ? worker->poor : DOZES;
     if (worker->sentinel) {
         worker->sentinel = false;
         weft__xchg_sc(&rt->idle.sentinel, 0); /* announce_one() reads */
     }
     stop_searching(worker);
     weft__fence(); /* the leaving before the look; pairs with announce's */
-    if (weft__queue_any(worker, false))
+    if (weft__steal_any(worker, WEFT__REACH_ANNOUNCED))
         weft__idle_announce(rt);
-    else if (weft__queue_any(worker, true))
+    else if (weft__steal_any(worker, WEFT__REACH_ALL))
         weft__idle_announce_one(rt);
 }
 
@@ -156,6 +156,12 @@ static void look_from_now(struct weft__worker *self)
         look(self, &self->rt->worker[i]);
 }
 
+/* Then nobody wakes anybody. */
+static bool dozes(struct weft__worker *self)
+{
+    return self->looks < DOZES || self->poor > 0;
+}
+
 /* Returns whether somebody looks after single pieces of work from here on. */
 static bool appoint(struct weft__worker *self)
 {
@@ -165,7 +171,7 @@ static bool appoint(struct weft__worker *self)
         all_others_parked(self))
         return false;
     uint32_t none = 0; /* read by announce_one() */
-    uint32_t doze = self->looks < DOZES ? WEFT__IDLE_DOZING : 0;
+    uint32_t doze = dozes(self) ? WEFT__IDLE_DOZING : 0;
     uint32_t mine = (self->index + 1) | doze;
     if (weft__cas_sc(&self->rt->idle.sentinel, &none, mine)) {
         self->sentinel = true;
@@ -191,7 +197,7 @@ static void retire(struct weft__worker *self)
 /* It has not begun a step since the last look: take what lies with it. */
 static bool rescue(struct weft__worker *self, struct weft__worker *other)
 {
-    struct weft__coro *coro = weft__queue_rescue(self, other);
+    struct weft__coro *coro = weft__steal_rescue(self, other);
     if (coro != NULL)
         weft__queue_polled(self, coro);
     self->polling = true;
@@ -201,16 +207,30 @@ static bool rescue(struct weft__worker *self, struct weft__worker *other)
     return coro != NULL || events > 0;
 }
 
+static bool rob(struct weft__worker *self)
+{
+    struct weft__coro *coro = weft__steal_now(self);
+    if (coro != NULL)
+        weft__queue_polled(self, coro);
+    return coro != NULL;
+}
+
+/* Stealing did not pay the last time: try a single piece. */
+static bool probe(struct weft__worker *self)
+{
+    bool found = rob(self);
+    if (!found)
+        self->poor /= 2; /* times have changed, perhaps */
+    return found;
+}
+
 /* It has been busy all the time, and tasks wait in line: give it a hand. */
 static bool assist(struct weft__worker *self, struct weft__worker *other)
 {
     if (weft__ring_size(&other->ring) < 2)
         return false;
     weft__store_relaxed(&other->giving, true);
-    struct weft__coro *coro = weft__queue_steal(self);
-    if (coro != NULL)
-        weft__queue_polled(self, coro);
-    return coro != NULL;
+    return rob(self);
 }
 
 static void look_round(struct weft__worker *self)
@@ -230,10 +250,12 @@ static void look_round(struct weft__worker *self)
         else if (since.parks == 0 && !idle && self->looks >= DOZES)
             found |= assist(self, other); /* for a whole LOOK_NS */
     }
+    if (!found && self->poor > 0)
+        found = probe(self);
     self->looks = found ? 0 : self->looks + 1;
     if (quiet || self->looks >= LOOKS)
         retire(self); /* who has found something leaves by idle_found() */
-    else if (self->looks == DOZES)
+    else if (!dozes(self))
         stop_dozing(self);
 }
 
@@ -307,9 +329,12 @@ void weft__idle_park(struct weft__worker *self)
     stop_searching(self);
     weft__fence(); /* the bit before the recheck; pairs with announce's */
     uint32_t phase = weft__load_fenced(&rt->phase);
+    enum weft__reach reach = !covered     ? WEFT__REACH_ALL
+                             : self->poor ? WEFT__REACH_OWN
+                                          : WEFT__REACH_ANNOUNCED;
     if (weft__unlikely(phase != WEFT__OPEN))
         weft__runtime_check_drained(rt);
-    if (phase == WEFT__STOPPED || weft__queue_any(self, !covered)) {
+    if (phase == WEFT__STOPPED || weft__steal_any(self, reach)) {
         if (!covered) /* nobody looks after it yet: stay on, without haste */
             self->looks = DOZES;
         withdraw(self);

@@ -17,7 +17,9 @@
  *
  * A sentinel that has just run out of work dozes: its first looks are a tenth
  * of a millisecond apart, and until then nobody wakes anybody at all. So a
- * program that makes work in short bursts does not pay for a wake in each.
+ * program that makes work in short bursts does not pay for a wake in each. Nor
+ * does one whose pieces are not worth stealing: a poor thief (steal.c) dozes
+ * on, and each look steals one piece to see whether that has changed.
  */
 #ifndef WEFT_SCHED_IDLE_H
 #define WEFT_SCHED_IDLE_H

@@ -54,6 +54,17 @@ static inline enum weft__steal weft__ring_take(struct weft__ring *ring,
     return weft__window_take(window, first, item);
 }
 
+/** Anyone: the oldest item, or NULL if there is none. */
+static inline void *weft__ring_oldest(struct weft__ring *ring)
+{
+    void *item = NULL;
+    enum weft__steal got;
+    do
+        got = weft__ring_take(ring, &item);
+    while (got == WEFT__STEAL_RETRY);
+    return got == WEFT__STEAL_GOT ? item : NULL;
+}
+
 /** Anyone: an estimate; see weft__window_size(). */
 static inline size_t weft__ring_size(const struct weft__ring *ring)
 {

@@ -220,7 +220,7 @@ static struct weft__coro *search(struct weft__worker *worker)
 {
     struct weft_runtime *rt = worker->rt;
     for (;;) {
-        struct weft__coro *coro = weft__queue_steal(worker);
+        struct weft__coro *coro = weft__steal(worker);
         if (coro == NULL) {
             if (weft__load_acquire(&rt->phase) == WEFT__STOPPED)
                 return NULL; /* pairs with weft__runtime_stop() */

@@ -82,6 +82,9 @@ struct weft__worker {
     bool polling;            /* it queues what it polls: announce only once */
     bool sentinel;           /* its index stands in idle.sentinel */
     unsigned looks;          /* as the sentinel: looks that found nothing */
+    unsigned haul;           /* pieces stolen since it was out of work */
+    unsigned poor;           /* such hauls in a row that did not pay */
+    int64_t hauled;          /* when the last piece of it was stolen */
     int64_t polled;          /* when it polled last */
     uint64_t chance;         /* state of its random numbers */
     struct weft__look *seen; /* as the sentinel: each worker, last time */
@@ -173,16 +176,35 @@ void weft__queue_inject(struct weft__loop *, struct weft__coro *);
 /** The next coroutine from the worker's own queues, or NULL. Owner. */
 struct weft__coro *weft__queue_take(struct weft__worker *);
 
-/** One stolen from another worker, or NULL. */
-struct weft__coro *weft__queue_steal(struct weft__worker *thief);
+/** A loop's inbox in one exchange: the oldest is the result, the rest goes to
+ * the worker's ring. Each gets the flag `mark`. */
+struct weft__coro *weft__queue_take_inbox(struct weft__worker *,
+                                          struct weft__loop *, uint8_t mark);
+
+/** From any worker's next slot. */
+struct weft__coro *weft__queue_take_next(struct weft__worker *);
+
+/* Stealing: steal.c. All of them by the thief. */
+
+/** One taken from another worker, or NULL: there is none, or it did not pay
+ * the last time and this worker should doze first. */
+struct weft__coro *weft__steal(struct weft__worker *thief);
+
+/** The same, whether it pays or not. */
+struct weft__coro *weft__steal_now(struct weft__worker *thief);
 
 /** All that waits with one worker, also in its next slot: for the sentinel. */
-struct weft__coro *weft__queue_rescue(struct weft__worker *thief,
+struct weft__coro *weft__steal_rescue(struct weft__worker *thief,
                                       struct weft__worker *victim);
 
-/** Is there anything to take or steal? Pinned ones count for their owner.
- * Without `singles`, what a sentinel looks after does not count. */
-bool weft__queue_any(struct weft__worker *, bool singles);
+enum weft__reach {
+    WEFT__REACH_OWN,       /* only what is its own */
+    WEFT__REACH_ANNOUNCED, /* and what weft__steal_now() would take */
+    WEFT__REACH_ALL,       /* and what a sentinel looks after */
+};
+
+/** Is there anything to take or steal? Pinned ones count for their owner. */
+bool weft__steal_any(struct weft__worker *, enum weft__reach);
 
 /** It starts: it is not fresh any more, and a submission does not wait. */
 static inline void weft__worker_started(struct weft__coro *coro)

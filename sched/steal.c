@@ -1,0 +1,175 @@
+// SPDX-License-Identifier: MIT
+/*
+ * Taking from other workers, and whether that pays.
+ *
+ * Each stolen piece costs both sides some cache misses: a microsecond of work
+ * outweighs them, a few nanoseconds do not, however many such pieces there are.
+ * Nobody can tell from outside whether a piece is a no-op or the root of a big
+ * tree. So a thief weighs what it took last when it is out of work again: if
+ * that kept it busy for less than PAYS_NS a piece it is poor. A poor thief
+ * dozes instead of stealing at once (idle.c), and then tries a single piece.
+ */
+#include "sched/runtime.h"
+
+#define STEAL_MAX 32
+#define PAYS_NS 1000
+#define POOREST 8 /* hauls in a row that did not pay; no need to count more */
+
+static void weigh(struct weft__worker *thief)
+{
+    if (thief->haul == 0)
+        return;
+    int64_t kept = weft__os->now() - thief->hauled;
+    bool pays = kept >= (int64_t)thief->haul * PAYS_NS;
+    if (weft__unlikely(thief->rt->driver->turn != NULL))
+        pays = weft__worker_chance(thief) & 1; /* no time passes there */
+    if (pays)
+        thief->poor = 0;
+    else if (thief->poor < POOREST)
+        thief->poor++;
+    thief->haul = 0;
+}
+
+static struct weft__coro *mark_stolen(struct weft__coro *coro)
+{
+    if (coro != NULL)
+        coro->flags |= WEFT__CORO_STOLEN;
+    return coro;
+}
+
+/* Half of a long queue, within reason: each visit costs its owner a few cache
+ * misses, however much is taken. */
+static struct weft__coro *steal_half(struct weft__worker *thief, void *queue,
+                                     struct weft__coro *(*take)(void *),
+                                     size_t size)
+{
+    size_t more = size / 2 < STEAL_MAX ? size / 2 : STEAL_MAX;
+    struct weft__coro *first = mark_stolen(take(queue));
+    if (first == NULL)
+        return NULL;
+    thief->haul++;
+    for (size_t i = 0; i < more && thief->poor == 0; i++) {
+        struct weft__coro *coro = mark_stolen(take(queue));
+        if (coro == NULL)
+            break;
+        thief->haul++;
+        weft__queue_polled(thief, coro);
+    }
+    return first;
+}
+
+static struct weft__coro *take_ring(void *ring)
+{
+    return weft__ring_oldest(ring);
+}
+
+static struct weft__coro *take_deque(void *deque)
+{
+    return weft__deque_oldest(deque);
+}
+
+static struct weft__coro *steal_fresh(struct weft__worker *thief,
+                                      struct weft__worker *victim, size_t least)
+{
+    size_t size = weft__deque_size(&victim->deque);
+    if (size < least)
+        return NULL;
+    return steal_half(thief, &victim->deque, take_deque, size);
+}
+
+static struct weft__coro *steal_woken(struct weft__worker *thief,
+                                      struct weft__worker *victim)
+{
+    size_t size = weft__ring_size(&victim->ring);
+    return size ? steal_half(thief, &victim->ring, take_ring, size) : NULL;
+}
+
+/* What was announced: more than one spawn, or a ring that may be shared. What
+ * its worker comes to in a moment is left to it: its descriptors and, if it is
+ * an event, the next one are warm there, and bigger batches of events cost less
+ * than two workers with half of them each. */
+static struct weft__coro *steal_from(struct weft__worker *thief,
+                                     struct weft__worker *victim)
+{
+    struct weft__coro *coro = steal_fresh(thief, victim, 2);
+    if (coro == NULL && weft__load_relaxed(&victim->giving))
+        coro = steal_woken(thief, victim);
+    return coro;
+}
+
+struct weft__coro *weft__steal_now(struct weft__worker *thief)
+{
+    struct weft_runtime *rt = thief->rt;
+    unsigned first = (unsigned)(weft__worker_chance(thief) % rt->workers);
+    for (unsigned i = 0; i < rt->workers; i++) {
+        struct weft__worker *victim = &rt->worker[(first + i) % rt->workers];
+        struct weft__coro *coro =
+            victim == thief ? NULL : steal_from(thief, victim);
+        if (coro == NULL)
+            continue;
+        thief->hauled = weft__os->now();
+        return coro;
+    }
+    return NULL;
+}
+
+struct weft__coro *weft__steal(struct weft__worker *thief)
+{
+    weigh(thief);
+    /* Who was woken is wanted, poor or not. */
+    return thief->poor && !thief->searching ? NULL : weft__steal_now(thief);
+}
+
+struct weft__coro *weft__steal_rescue(struct weft__worker *thief,
+                                      struct weft__worker *victim)
+{
+    struct weft__coro *coro = steal_woken(thief, victim);
+    if (coro == NULL)
+        coro = steal_fresh(thief, victim, 1);
+    if (coro == NULL)
+        coro = weft__queue_take_inbox(thief, victim->loop, WEFT__CORO_STOLEN);
+    if (coro == NULL)
+        coro = mark_stolen(weft__queue_take_next(victim));
+    thief->haul = 0; /* had to be done */
+    return coro;
+}
+
+/* Looking */
+
+/* Everything, for who would sleep with nobody to look after it. */
+static bool has_any(struct weft__worker *worker)
+{
+    return weft__deque_size(&worker->deque) > 0 ||
+           weft__ring_size(&worker->ring) > 0 ||
+           !weft__inbox_is_empty(&worker->loop->inbox) ||
+           weft__load_relaxed(&worker->next) != NULL;
+}
+
+/* What steal_from() would take. */
+static bool has_announced(struct weft__worker *worker)
+{
+    return weft__deque_size(&worker->deque) > 1 ||
+           (weft__load_relaxed(&worker->giving) &&
+            weft__ring_size(&worker->ring) > 0);
+}
+
+static bool has_pinned(struct weft__worker *worker)
+{
+    return worker->pinned_head != NULL ||
+           !weft__inbox_is_empty(&worker->pinned_inbox);
+}
+
+bool weft__steal_any(struct weft__worker *self, enum weft__reach reach)
+{
+    struct weft_runtime *rt = self->rt;
+    if (has_pinned(self) || has_any(self))
+        return true;
+    for (unsigned i = 0; i < rt->workers && reach != WEFT__REACH_OWN; i++) {
+        struct weft__worker *worker = &rt->worker[i];
+        if (worker != self &&
+            (reach == WEFT__REACH_ALL ? has_any(worker)
+                                      : has_announced(worker)))
+            return true;
+    }
+    return false;
+}
