@@ -222,16 +222,13 @@ static weft_context *copy_of(weft_context *context)
     return copy;
 }
 
-/* Is the present one ours to change? `self` is NULL outside a task. */
-static bool is_ours(weft_future *self, weft_context *context)
+/* Is our own one, if we have one, ours alone? */
+static bool is_ours(weft_context *own)
 {
-    if (context == NULL || (self != NULL && context == self->inherited))
-        return false;
-    return is_alone(&context->refs) && context->borrowed == 0;
+    return own != NULL && is_alone(&own->refs) && own->borrowed == 0;
 }
 
-/* An own snapshot that is not, or not any more, the present one. */
-static void retire(weft_context *context)
+void weft__context_retire(weft_context *context)
 {
     if (context->borrowed > 0)
         return;
@@ -240,20 +237,13 @@ static void retire(weft_context *context)
     weft_context_unref(context);
 }
 
-void weft__context_returned(weft_future *maker, weft_context *context)
-{
-    WEFT__ASSERT(context != NULL && context->borrowed > 0);
-    if (--context->borrowed == 0 && context != maker->context)
-        retire(context);
-}
-
 /* Make a new one, which we hold a reference to, the present one of a task. */
 static void install(weft_future *self, weft_context *fresh)
 {
-    weft_context *old = self->context;
+    weft_context *old = self->own;
     self->touched = true;
-    self->context = fresh;
-    if (old == self->inherited) {
+    self->own = fresh;
+    if (old == NULL) {
         fresh->next = fresh->prev = fresh;
         return;
     }
@@ -261,10 +251,10 @@ static void install(weft_future *self, weft_context *fresh)
     fresh->prev = old->prev;
     old->prev->next = fresh;
     old->prev = fresh;
-    retire(old);
+    weft__context_retire(old);
 }
 
-/* The same wherever we are: *here is the present one. */
+/* The same wherever we are: *here is our own one. */
 static void replace(weft_future *self, weft_context **here, weft_context *fresh)
 {
     if (self != NULL) {
@@ -284,18 +274,17 @@ void weft__context_given(weft_future *future, weft_context *context)
     if (owner != NULL && !future->counted)
         weft__context_released(owner, future);
     weft__context_freed(future);
-    future->touched = true;
-    future->inherited = future->context = known(context);
+    future->inherited = known(context);
     weft__context_count(future);
 }
 
 void weft__context_ended(weft_future *task)
 {
     /* Values that are destroyed may set new ones. */
-    while (task->context != task->inherited) {
-        weft_context *own = task->context;
+    while (task->own != NULL) {
+        weft_context *own = task->own;
         WEFT__ASSERT(own->next == own && own->borrowed == 0);
-        task->context = task->inherited;
+        task->own = NULL;
         weft_context_unref(own);
     }
 }
@@ -359,9 +348,9 @@ int weft_var_set(weft_var *var, void *value)
     weft_context **here = weft__local_context();
     if (here == NULL)
         return -ENOMEM;
-    if (is_ours(self, *here))
+    if (is_ours(*here))
         return put((*here)->slots, var, value);
-    weft_context *fresh = copy_of(*here);
+    weft_context *fresh = copy_of(weft__context_here());
     if (fresh == NULL)
         return -ENOMEM;
     int rc = put(fresh->slots, var, value);
@@ -414,10 +403,10 @@ static void overwrite(weft_context *context, weft_context *with)
 /* Back to what a task inherited, if it needs none of its own any more. */
 static bool forget(weft_future *self)
 {
-    weft_context *own = self->context;
+    weft_context *own = self->own;
     if (own->next != own || own->borrowed > 0)
         return false;
-    self->context = self->inherited;
+    self->own = NULL;
     weft_context_unref(own);
     return true;
 }
@@ -433,7 +422,7 @@ int weft_context_restore(weft_context *context)
     weft_context **here = weft__local_context();
     if (here == NULL)
         return -ENOMEM;
-    if (is_ours(self, *here)) {
+    if (is_ours(*here)) {
         overwrite(*here, context);
         return 0;
     }
@@ -453,7 +442,7 @@ static int run_in_task(weft_future *self, weft_context *context, weft_fn *fn,
     weft_context *inner = copy_of(context);
     if (inner == NULL)
         return -ENOMEM;
-    if (self->context == self->inherited) {
+    if (self->own == NULL) {
         weft_context *outer = copy_of(self->inherited);
         if (outer == NULL) {
             weft_context_unref(inner);
@@ -461,14 +450,14 @@ static int run_in_task(weft_future *self, weft_context *context, weft_fn *fn,
         }
         install(self, outer);
     }
-    weft_context *before = self->context;
+    weft_context *before = self->own;
     before->borrowed++;
     install(self, inner);
     *value = fn(arg);
-    inner = self->context;
-    self->context = before;
+    inner = self->own;
+    self->own = before;
     before->borrowed--;
-    retire(inner);
+    weft__context_retire(inner);
     return 0;
 }
 

@@ -8,9 +8,9 @@
  * it inherits: the owner outlives it. So
  *
  *   ->inherited is kept alive by the task's owner, or counted by the task;
- *   ->context is ->inherited, or the newest of the task's own snapshots, which
- *     form a circle. Laws: it is ->inherited exactly if the circle is empty;
- *     an older one stays in the circle as long as something borrows it.
+ *   ->own is the newest of the task's own snapshots, which form a circle, or
+ *     NULL: then the present one is ->inherited. An older one stays in the
+ *     circle as long as something borrows it.
  *
  * `borrowed` counts the children in the account that inherited an own snapshot,
  * and weft_context_run() that will come back to it. What a task inherited it
@@ -36,30 +36,40 @@ struct weft_context {
     void *slots[WEFT__CONTEXT_SLOTS];
 };
 
+/** The present one of the task that runs here. */
+static inline weft_context *weft__context_of(weft_future *self)
+{
+    return self->own ? self->own : self->inherited;
+}
+
 /** The present context, borrowed; NULL: nothing is set. */
 static inline weft_context *weft__context_here(void)
 {
     weft_future *self = weft__task_current();
-    return weft__likely(self != NULL) ? self->context
+    return weft__likely(self != NULL) ? weft__context_of(self)
                                       : weft__local_peek()->context;
 }
 
+/** An own snapshot that is not, or not any more, the present one. */
+void weft__context_retire(weft_context *);
+
 /** An own snapshot is borrowed once less. */
-void weft__context_returned(weft_future *maker, weft_context *);
+static inline void weft__context_returned(weft_future *maker,
+                                          weft_context *context)
+{
+    WEFT__ASSERT(context != NULL && context->borrowed > 0);
+    if (--context->borrowed == 0 && context != maker->own)
+        weft__context_retire(context);
+}
 
 /** A child inherits by being in its parent's account, before anybody else sees
  * it. The parent runs here. */
 static inline void weft__context_spawned(weft_future *child,
                                          weft_future *parent)
 {
-    weft_context *context = parent->context;
-    if (weft__likely(context == NULL))
-        return; /* then so is what the parent inherited */
-    child->touched = true;
-    child->inherited = context;
-    child->context = context;
-    if (context != parent->inherited)
-        context->borrowed++;
+    child->inherited = weft__context_of(parent);
+    if (weft__unlikely(parent->own != NULL))
+        parent->own->borrowed++;
 }
 
 /** Is what a child inherited, uncounted, an own snapshot of its owner? A child
@@ -74,8 +84,8 @@ static inline bool weft__context_is_borrowed(const weft_future *owner,
 static inline void weft__context_released(weft_future *owner,
                                           weft_future *child)
 {
-    if (weft__unlikely(child->touched) && !child->counted &&
-        weft__context_is_borrowed(owner, child))
+    if (weft__unlikely(weft__context_is_borrowed(owner, child)) &&
+        !child->counted)
         weft__context_returned(owner, child->inherited);
 }
 
@@ -107,8 +117,7 @@ static inline void weft__context_capture(weft_future *future)
     weft_context *context = weft__context_here();
     if (weft__likely(context == NULL))
         return;
-    future->touched = true;
-    future->inherited = future->context = context;
+    future->inherited = context;
     weft__context_count(future);
 }
 
@@ -116,7 +125,7 @@ static inline void weft__context_capture(weft_future *future)
  * owner runs here. */
 void weft__context_given(weft_future *, weft_context *);
 
-/** If ->context is not ->inherited: the task has returned and has no children
+/** If it has own ones: the task has returned and has no children
  * any more. Drops its own snapshots. It runs here. */
 void weft__context_ended(weft_future *task);
 

@@ -86,12 +86,10 @@ static void free_made(weft_future *future)
 static void put_to_rest(weft_future *future)
 {
     weft__error_unref(future->error);
-    weft__context_freed(future);
     future->waiter = (struct weft__waiter){NULL, NULL};
-    future->inherited = NULL;
     future->deadline = 0;
     future->scope = NULL;
-    future->context = NULL;
+    future->own = NULL;
     future->error = NULL;
     future->defers = NULL;
 }
@@ -104,6 +102,7 @@ static void free_future(weft_future *future)
     if (weft__unlikely(code < 0) && code != -WEFT_ECANCELED &&
         weft__future_is_done(future))
         weft__error_unretrieved(future);
+    weft__context_freed(future);
     if (weft__unlikely(future->touched))
         put_to_rest(future);
     if (weft__likely(kind == WEFT__TASK || kind == WEFT__CALLBACK))
@@ -395,12 +394,18 @@ int weft_future_result(const weft_future *future, void **result)
 
 #include "future/callback.h"
 
+static void free_unfired(weft_future *callback)
+{
+    weft__context_freed(callback);
+    put_to_rest(callback);
+    free_descriptor(callback);
+}
+
 static void free_callback(struct weft__waiter *waiter)
 {
     weft_future *callback = weft__container_of(waiter, weft_future, waiter);
     struct weft_runtime *rt = callback->coro.rt;
-    put_to_rest(callback);
-    free_descriptor(callback);
+    free_unfired(callback);
     weft__runtime_drop(rt);
 }
 
@@ -409,10 +414,8 @@ static void fire_callback(struct weft__waiter *waiter)
     weft_future *callback = weft__container_of(waiter, weft_future, waiter);
     struct weft_runtime *rt = callback->coro.rt;
     callback->waiter = (struct weft__waiter){NULL, NULL};
-    if (weft__callback_submit(callback) < 0) {
-        put_to_rest(callback);
-        free_descriptor(callback);
-    }
+    if (weft__callback_submit(callback) < 0)
+        free_unfired(callback);
     weft__runtime_drop(rt);
 }
 

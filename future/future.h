@@ -96,7 +96,7 @@ struct weft_future {
     weft_fn *fn;        /* fixed */
     _Atomic(const char *) name;
     _Atomic(uint64_t) id;    /* of a task: never used twice; inspect.h */
-    _Atomic(uint64_t) waits; /* what for: inspect.h; the task's own */
+    weft_context *inherited; /* fixed */
     weft_future *owner;      /* the task whose account it is in; fixed. Later it
                                 may be another task's descriptor: account.h */
     union {
@@ -109,11 +109,12 @@ struct weft_future {
         struct weft__waiter waiter;    /* of a done-callback, until it runs */
         struct weft__account children; /* the task's own */
     };
-    weft_context *inherited; /* fixed */
+    _Atomic(uint64_t) waits; /* what for: inspect.h; the task's own; any
+                                value at rest */
     int64_t deadline;        /* around its spawn, 0: none; fixed */
     /* Read and written by the running task only. */
     struct weft__scope *scope;  /* innermost; NULL: the root scope */
-    weft_context *context;      /* at first the inherited one */
+    weft_context *own;          /* its newest one; NULL: the inherited one */
     struct weft__error *error;  /* its last; others may read it when DONE */
     struct weft__defer *defers; /* last come first */
 };
@@ -188,6 +189,7 @@ WEFT__INLINE void weft__future_init(weft_future *future, enum weft__kind kind,
     weft__store_relaxed(&future->name, NULL);
     future->owner = NULL;
     future->group = NULL;
+    future->inherited = NULL;
     future->prev = NULL;
 }
 

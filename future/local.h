@@ -31,13 +31,14 @@ static inline struct weft__local *weft__local_peek(void)
  * NULL: that cannot be promised, for lack of memory. */
 struct weft__local *weft__local(void);
 
-/** Where the present context stands, the task's or the thread's; or NULL. */
+/** Where its own context stands, the task's (NULL: it has none) or the
+ * thread's; or NULL. */
 static inline weft_context **weft__local_context(void)
 {
     weft_future *self = weft__task_current();
     if (weft__likely(self != NULL)) {
         self->touched = true;
-        return &self->context;
+        return &self->own;
     }
     struct weft__local *local = weft__local();
     return local ? &local->context : NULL;

@@ -122,7 +122,7 @@ void weft__task_close(weft_future *task)
         if (task->defers != NULL)
             weft__defer_run(task, &task->defers);
     } while (task->children.first != NULL);
-    if (task->context != task->inherited)
+    if (task->own != NULL)
         weft__context_ended(task);
 }
 
