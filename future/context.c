@@ -433,6 +433,13 @@ int weft_context_restore(weft_context *context)
     return 0;
 }
 
+void weft__context_back(weft_future *self, weft_context *context)
+{
+    weft_context *inner = self->own;
+    self->own = context == self->inherited ? NULL : context;
+    weft__context_retire(inner);
+}
+
 /* Running in one. A task must come back to an own snapshot: there the older
  * ones that its children borrow are found. */
 
@@ -454,10 +461,8 @@ static int run_in_task(weft_future *self, weft_context *context, weft_fn *fn,
     before->borrowed++;
     install(self, inner);
     *value = fn(arg);
-    inner = self->own;
-    self->own = before;
+    weft__context_back(self, before);
     before->borrowed--;
-    weft__context_retire(inner);
     return 0;
 }
 

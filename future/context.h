@@ -121,6 +121,10 @@ static inline void weft__context_capture(weft_future *future)
     weft__context_count(future);
 }
 
+/** The present one of the current task becomes this one again; it is the one
+ * inherited, or an own one that something borrows. */
+void weft__context_back(weft_future *self, weft_context *);
+
 /** Another context than it has by now, still before anybody else sees it; its
  * owner runs here. */
 void weft__context_given(weft_future *, weft_context *);

@@ -49,11 +49,12 @@ static void run_one(weft_future *self, struct weft__defer *defer)
                         weft_strerror(code));
 }
 
-void weft__defer_run(weft_future *self, struct weft__defer **stack)
+void weft__defer_run(weft_future *self, struct weft__defer **stack,
+                     struct weft__defer *end)
 {
     weft_scope shield;
     weft_shield_enter(&shield, self->coro.rt->options.grace);
-    while (*stack != NULL) {
+    while (*stack != end) {
         struct weft__defer *defer = *stack;
         *stack = defer->next;
         run_one(self, defer);

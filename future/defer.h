@@ -15,9 +15,10 @@ struct weft__defer {
 /** 0 or -ENOMEM. */
 int weft__defer_push(struct weft__defer **stack, weft_fn *fn, void *arg);
 
-/** Run them, last come first, also those that come meanwhile: plain calls of
- * the current task, behind a shield, each in the context of its registration.
- */
-void weft__defer_run(weft_future *self, struct weft__defer **stack);
+/** Run those above `end` (NULL: all), last come first, also those that come
+ * meanwhile: plain calls of the current task, behind a shield, each in the
+ * context of its registration. */
+void weft__defer_run(weft_future *self, struct weft__defer **stack,
+                     struct weft__defer *end);
 
 #endif

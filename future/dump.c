@@ -43,6 +43,7 @@ static void add_end(const struct weft__sight *sight, struct weft__text *text)
         [WEFT_WAITS_TIME] = "a moment",
         [WEFT_WAITS_FILE] = "a file",
         [WEFT_WAITS_READY] = "weft_ready()",
+        [WEFT_WAITS_BRANCH] = "a branch",
     };
     unsigned long long object = sight->info.object;
     unsigned waits = sight->info.waits;

@@ -68,6 +68,7 @@ struct weft__scope;
 struct weft__group;
 struct weft__error;
 struct weft__defer;
+struct weft__branch;
 
 /* Children, a circle by ->next and ->prev. Touched by the owner only. */
 struct weft__account {
@@ -106,8 +107,11 @@ struct weft_future {
     weft_future *next, *prev; /* in the account; the owner's */
 
     _Alignas(WEFT__LINE) union {
-        struct weft__waiter waiter;    /* of a done-callback, until it runs */
-        struct weft__account children; /* the task's own */
+        struct weft__waiter waiter; /* of a done-callback, until it runs */
+        struct {
+            struct weft__account children; /* the task's own */
+            struct weft__branch *branches; /* debug: forked, not joined; its */
+        };
     };
     _Atomic(uint64_t) waits; /* what for: inspect.h; the task's own; any
                                 value at rest */

@@ -323,7 +323,7 @@ static void join_all(struct weft__group *group, weft_future *self)
         if (weft__load_acquire(&group->pushed) == NULL && /* pairs with push()
                                                            */
             group->defers != NULL)
-            weft__defer_run(self, &group->defers);
+            weft__defer_run(self, &group->defers, NULL);
     } while (group->children.first != NULL ||
              weft__load_relaxed(&group->pushed) != NULL ||
              group->defers != NULL);

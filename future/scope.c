@@ -380,7 +380,7 @@ int weft_shield_exit(weft_scope *scope, int body)
 
 /* Public: questions */
 
-static int64_t deadline_of(weft_future *self)
+int64_t weft__scope_deadline(weft_future *self)
 {
     int64_t least = INT64_MAX;
     for (struct weft__scope *scope = self->scope; scope; scope = scope->outer) {
@@ -394,7 +394,7 @@ static int64_t deadline_of(weft_future *self)
     return self->deadline && self->deadline < least ? self->deadline : least;
 }
 
-static bool is_shielded(weft_future *self)
+bool weft__scope_shields(weft_future *self)
 {
     for (struct weft__scope *scope = self->scope; scope; scope = scope->outer)
         if (is_shielding(scope))
@@ -404,8 +404,8 @@ static bool is_shielded(weft_future *self)
 
 void weft__scope_inherit(weft_future *future, weft_future *self)
 {
-    int64_t deadline = deadline_of(self);
-    if (is_shielded(self)) /* from the end of the runtime, too */
+    int64_t deadline = weft__scope_deadline(self);
+    if (weft__scope_shields(self)) /* from the end of the runtime, too */
         future->coro.flags |= WEFT__CORO_KEEP;
     if (deadline == INT64_MAX)
         return;
@@ -417,7 +417,7 @@ weft_time weft_deadline(void)
 {
     weft_future *self = weft__task_current();
     if (self != NULL)
-        return deadline_of(self);
+        return weft__scope_deadline(self);
     weft_future *job = weft__local_peek()->job;
     return job && job->deadline ? job->deadline : WEFT_FOREVER;
 }

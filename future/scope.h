@@ -62,6 +62,11 @@ enum weft_reason weft__scope_look(weft_future *self);
  * already. */
 bool weft__scope_arm(weft_future *self);
 
+/** When the innermost of its deadlines passes, and whether a shield is around.
+ * Of the current task. */
+int64_t weft__scope_deadline(weft_future *self);
+bool weft__scope_shields(weft_future *self);
+
 /** What the current task starts inherits weft_deadline(), and is kept as with
  * .keep if a shield is around. */
 void weft__scope_inherit(weft_future *, weft_future *self);

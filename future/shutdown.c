@@ -82,7 +82,7 @@ static void *call_deferred(void *arg)
         if (taken == NULL)
             return NULL;
         taken->next = NULL;
-        weft__defer_run(weft__task_current(), &taken);
+        weft__defer_run(weft__task_current(), &taken, NULL);
     }
 }
 

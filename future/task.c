@@ -8,6 +8,7 @@
 #include "future/debug.h"
 #include "future/defer.h"
 #include "future/error.h"
+#include "future/fork.h"
 #include "future/group.h"
 #include "sched/report.h"
 
@@ -113,6 +114,9 @@ void weft__task_close(weft_future *task)
     if (task->scope != NULL)
         weft__debug_misuse("return",
                            "a task has returned inside a scope or group");
+    if (task->branches != NULL)
+        weft__debug_misuse("return",
+                           "a task has returned before it joined a branch");
     if (task->coro.flags & WEFT__CORO_MAIN)
         weft__runtime_enter(task->coro.rt, WEFT__CLOSING);
     do {
@@ -120,7 +124,7 @@ void weft__task_close(weft_future *task)
             weft__account_leave_kept(task, &task->children);
         weft__account_join(task, &task->children);
         if (task->defers != NULL)
-            weft__defer_run(task, &task->defers);
+            weft__defer_run(task, &task->defers, NULL);
     } while (task->children.first != NULL);
     if (task->own != NULL)
         weft__context_ended(task);
@@ -141,9 +145,7 @@ void weft__task_end(weft_future *task, void *result)
 
 /* Spawning */
 
-/* Who is to own what the current task spawns: its innermost group, if it has
- * one. */
-static struct weft__group *group_of(weft_future *self)
+struct weft__group *weft__task_group(weft_future *self)
 {
     struct weft__scope *scope = self->scope;
     while (scope != NULL && scope->kind != WEFT__SCOPE_GROUP)
@@ -163,7 +165,7 @@ WEFT__INLINE weft_future *new_child(struct weft__worker *self, weft_fn *fn,
         return weft__future_failed(-ENOMEM);
     task->owner = parent;
     if (weft__unlikely(parent->scope != NULL))
-        task->group = group_of(parent);
+        task->group = weft__task_group(parent);
     weft__store_relaxed(&task->refs, 2); /* yours and the account's */
     own(task, parent, 0);
     return task;
@@ -396,7 +398,11 @@ WEFT__INLINE int join(weft_future *future, void **result, uint32_t mask)
 
 int weft_await(weft_future *future, void **result)
 {
-    future = weft__handle_own(future, __func__);
+    return weft__task_await(weft__handle_own(future, __func__), result);
+}
+
+int weft__task_await(weft_future *future, void **result)
+{
     return join(future, result, WEFT__WAKE_NOTIFY | WEFT__WAKE_INTERRUPT);
 }
 
@@ -499,6 +505,7 @@ static const char *name(struct weft__coro *coro)
 
 const struct weft__hooks weft__task_hooks = {
     .not_started = not_started,
+    .take = weft__fork_take,
     .fire = weft__callback_due,
     .name = name,
 };

@@ -102,6 +102,9 @@ uint64_t weft__task_number(weft_future *);
 /** weft_cancel() for a reason. */
 int weft__task_cancel(weft_future *, enum weft_reason);
 
+/** Who is to own what the current task spawns: its innermost group, or NULL. */
+struct weft__group *weft__task_group(weft_future *self);
+
 /** May others need it than the one who would cancel it? Then it is left alone.
  */
 bool weft__task_is_shared(weft_future *);
@@ -115,6 +118,9 @@ void weft__task_wait(weft_future *);
 /** The result of what is done, dropping one reference: the tail of every join
  * of a task; the error is handed up. */
 int weft__task_take(weft_future *self, weft_future *future, void **result);
+
+/** weft_await(), of what is no handle of the debug mode. */
+int weft__task_await(weft_future *, void **result);
 
 /** weft_await() that no cancellation touches: for releases that must wait. */
 int weft__task_join(weft_future *, void **result);

@@ -8,6 +8,7 @@
 #include <weft/error.h>
 #include <weft/exec.h>
 #include <weft/file.h>
+#include <weft/fork.h>
 #include <weft/future.h>
 #include <weft/group.h>
 #include <weft/inspect.h>

@@ -68,6 +68,24 @@ static inline void *weft__deque_pop(struct weft__deque *deque)
     return weft__deque_pop_last(deque, end, first);
 }
 
+/** Owner: the newest item as it stands, unless a thief takes it just now; any
+ * value if the deque is empty. */
+static inline void *weft__deque_newest(struct weft__deque *deque)
+{
+    struct weft__window *window = &deque->window;
+    return weft__array_get(weft__load_relaxed(&window->array),
+                           weft__load_relaxed(&window->end) - 1);
+}
+
+/** Anyone: a guess at the oldest item. */
+static inline void *weft__deque_peek(struct weft__deque *deque)
+{
+    struct weft__window *window = &deque->window;
+    /* Pairs with the release in push_slow, as in take. */
+    return weft__array_get(weft__load_acquire(&window->array),
+                           weft__load_relaxed(&window->first));
+}
+
 /** Anyone: the oldest item. *item is written only with WEFT__STEAL_GOT. */
 static inline enum weft__steal weft__deque_steal(struct weft__deque *deque,
                                                  void **item)

@@ -66,6 +66,17 @@ struct weft__idle {
  * Any thread; true for certain only if it stays so. */
 bool weft__idle_stalled(struct weft_runtime *);
 
+/** Would an announcement wake somebody? A guess, at the price of some loads. */
+static inline bool weft__idle_wants(const struct weft__idle *idle)
+{
+    uint64_t parked = 0;
+    for (unsigned i = 0; i < WEFT__IDLE_WORDS; i++)
+        parked |= weft__load_relaxed(&idle->parked[i]);
+    return weft__unlikely(parked != 0) &&
+           weft__load_relaxed(&idle->searching) == 0 &&
+           !(weft__load_relaxed(&idle->sentinel) & WEFT__IDLE_DOZING);
+}
+
 /** Work was queued that its worker will not come to at once. */
 void weft__idle_announce(struct weft_runtime *);
 

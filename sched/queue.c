@@ -13,7 +13,7 @@
  * No queue refuses: if one cannot grow, the loop's inbox takes it, which needs
  * no memory.
  */
-#include "sched/runtime.h"
+#include "sched/branch.h"
 
 #define STREAK 3  /* from the next slot before the others get a turn */
 #define LONG 4096 /* fresh tasks: then the oldest get their turn */
@@ -175,8 +175,10 @@ WEFT__INLINE struct weft__coro *take_newest(struct weft__worker *worker)
     struct weft__deque *deque = &worker->deque;
     size_t size = weft__deque_size(deque); /* cheap: the pop has a fence */
     if (weft__unlikely(size > LONG) && (worker->tick & 2))
-        return weft__deque_oldest(deque);
-    return size > 0 ? weft__deque_pop(deque) : NULL;
+        return weft__branch_coro(worker, weft__deque_oldest(deque));
+    if (size == 0)
+        return NULL;
+    return weft__branch_coro(worker, weft__deque_pop(deque));
 }
 
 /* Ring and deque take turns at being first. */
@@ -194,7 +196,8 @@ static struct weft__coro *take_queued(struct weft__worker *worker)
 /* What usually comes last, first. */
 static struct weft__coro *take_fair(struct weft__worker *worker)
 {
-    struct weft__coro *coro = weft__deque_oldest(&worker->deque);
+    struct weft__coro *coro =
+        weft__branch_coro(worker, weft__deque_oldest(&worker->deque));
     if (coro == NULL)
         coro = weft__queue_take_inbox(worker, worker->loop, 0);
     return coro ? coro : take_pinned(worker);

@@ -21,6 +21,9 @@ enum weft__phase {
 struct weft__hooks {
     /** There is no stack to start it on: end it with -ENOMEM. */
     void (*not_started)(struct weft__coro *);
+    /** A branch was taken out of a deque: make a coroutine of it, counted as
+     * spawned; NULL: no memory, and it is taken care of. */
+    struct weft__coro *(*take)(struct weft__worker *, void *branch);
     /** Fired early by the close: a callback whose moment has not come. */
     void (*fire)(struct weft__alarm *, struct weft__worker *);
     /** The name of a coroutine, for people. Signal-safe; never NULL. */

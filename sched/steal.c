@@ -9,7 +9,7 @@
  * that kept it busy for less than PAYS_NS a piece it is poor. A poor thief
  * dozes instead of stealing at once (idle.c), and then tries a single piece.
  */
-#include "sched/runtime.h"
+#include "sched/branch.h"
 
 #define STEAL_MAX 32
 #define PAYS_NS 1000
@@ -39,17 +39,46 @@ static struct weft__coro *mark_stolen(struct weft__coro *coro)
 
 /* Half of a long queue, within reason: each visit costs its owner a few cache
  * misses, however much is taken. */
-static struct weft__coro *steal_half(struct weft__worker *thief, void *queue,
-                                     struct weft__coro *(*take)(void *),
-                                     size_t size)
+static size_t share(struct weft__worker *thief, size_t size)
 {
-    size_t more = size / 2 < STEAL_MAX ? size / 2 : STEAL_MAX;
-    struct weft__coro *first = mark_stolen(take(queue));
+    if (thief->poor)
+        return 1;
+    return 1 + (size / 2 < STEAL_MAX ? size / 2 : STEAL_MAX);
+}
+
+/* One branch is enough: the oldest is the biggest. */
+static struct weft__coro *steal_fresh(struct weft__worker *thief,
+                                      struct weft__worker *victim, size_t size)
+{
+    struct weft__coro *first = NULL;
+    for (size_t i = 0; i < share(thief, size); i++) {
+        void *item = weft__deque_oldest(&victim->deque);
+        struct weft__coro *coro = mark_stolen(weft__branch_coro(thief, item));
+        if (coro == NULL)
+            break;
+        thief->haul++;
+        if (first == NULL)
+            first = coro;
+        else
+            weft__queue_polled(thief, coro);
+        if (weft__branch_is(item))
+            break;
+    }
+    return first;
+}
+
+static struct weft__coro *steal_woken(struct weft__worker *thief,
+                                      struct weft__worker *victim)
+{
+    struct weft__ring *ring = &victim->ring;
+    size_t size = weft__ring_size(ring);
+    struct weft__coro *first =
+        size ? mark_stolen(weft__ring_oldest(ring)) : NULL;
     if (first == NULL)
         return NULL;
     thief->haul++;
-    for (size_t i = 0; i < more && thief->poor == 0; i++) {
-        struct weft__coro *coro = mark_stolen(take(queue));
+    for (size_t i = 1; i < share(thief, size); i++) {
+        struct weft__coro *coro = mark_stolen(weft__ring_oldest(ring));
         if (coro == NULL)
             break;
         thief->haul++;
@@ -58,30 +87,15 @@ static struct weft__coro *steal_half(struct weft__worker *thief, void *queue,
     return first;
 }
 
-static struct weft__coro *take_ring(void *ring)
-{
-    return weft__ring_oldest(ring);
-}
-
-static struct weft__coro *take_deque(void *deque)
-{
-    return weft__deque_oldest(deque);
-}
-
-static struct weft__coro *steal_fresh(struct weft__worker *thief,
-                                      struct weft__worker *victim, size_t least)
+/* Fresh ones for who does not look after its worker: the last one that was
+ * spawned is probably about to be awaited; a branch is not, its forker is busy
+ * with another one. */
+static size_t announced(struct weft__worker *victim)
 {
     size_t size = weft__deque_size(&victim->deque);
-    if (size < least)
-        return NULL;
-    return steal_half(thief, &victim->deque, take_deque, size);
-}
-
-static struct weft__coro *steal_woken(struct weft__worker *thief,
-                                      struct weft__worker *victim)
-{
-    size_t size = weft__ring_size(&victim->ring);
-    return size ? steal_half(thief, &victim->ring, take_ring, size) : NULL;
+    return size == 1 && !weft__branch_is(weft__deque_peek(&victim->deque))
+               ? 0
+               : size;
 }
 
 /* What was announced: more than one spawn, or a ring that may be shared. What
@@ -91,7 +105,8 @@ static struct weft__coro *steal_woken(struct weft__worker *thief,
 static struct weft__coro *steal_from(struct weft__worker *thief,
                                      struct weft__worker *victim)
 {
-    struct weft__coro *coro = steal_fresh(thief, victim, 2);
+    size_t size = announced(victim);
+    struct weft__coro *coro = size ? steal_fresh(thief, victim, size) : NULL;
     if (coro == NULL && weft__load_relaxed(&victim->giving))
         coro = steal_woken(thief, victim);
     return coro;
@@ -125,7 +140,7 @@ struct weft__coro *weft__steal_rescue(struct weft__worker *thief,
 {
     struct weft__coro *coro = steal_woken(thief, victim);
     if (coro == NULL)
-        coro = steal_fresh(thief, victim, 1);
+        coro = steal_fresh(thief, victim, weft__deque_size(&victim->deque));
     if (coro == NULL)
         coro = weft__queue_take_inbox(thief, victim->loop, WEFT__CORO_STOLEN);
     if (coro == NULL)
@@ -148,9 +163,8 @@ static bool has_any(struct weft__worker *worker)
 /* What steal_from() would take. */
 static bool has_announced(struct weft__worker *worker)
 {
-    return weft__deque_size(&worker->deque) > 1 ||
-           (weft__load_relaxed(&worker->giving) &&
-            weft__ring_size(&worker->ring) > 0);
+    return announced(worker) > 0 || (weft__load_relaxed(&worker->giving) &&
+                                     weft__ring_size(&worker->ring) > 0);
 }
 
 static bool has_pinned(struct weft__worker *worker)

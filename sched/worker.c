@@ -14,6 +14,7 @@
  * Nothing but a dispatcher ever touches a coroutine whose stack was just left,
  * and only then may others see it (`after`).
  */
+#include "sched/branch.h"
 #include "sched/overflow.h"
 #include "sched/sanitize.h"
 #include "sched/sched.h"
@@ -216,6 +217,17 @@ static void poll_if_due(struct weft__worker *worker)
     poll(worker);
 }
 
+bool weft__worker_is_wanted(struct weft__worker *worker)
+{
+    worker->calls = WEFT__CALLS;
+    poll_if_due(worker);
+    return weft__ring_size(&worker->ring) > 0 ||
+           weft__load_relaxed(&worker->next) != NULL ||
+           worker->pinned_head != NULL ||
+           !weft__inbox_is_empty(&worker->pinned_inbox) ||
+           !weft__inbox_is_empty(&worker->loop->inbox);
+}
+
 static struct weft__coro *search(struct weft__worker *worker)
 {
     struct weft_runtime *rt = worker->rt;
@@ -399,6 +411,7 @@ int weft__worker_open(struct weft__worker *worker, struct weft_runtime *rt,
     worker->index = index;
     worker->loop = &rt->loop[index];
     worker->chance = weft__os->random() | 1;
+    worker->calls = WEFT__CALLS;
     worker->seen = weft__mem_alloc(rt->workers, sizeof(*worker->seen));
     if (worker->seen == NULL)
         return -ENOMEM;

@@ -78,6 +78,7 @@ struct weft__worker {
     struct weft__coro *pinned_tail;
     unsigned streak;         /* steps in a row from the next slot */
     unsigned budget;         /* calls that may still end without a suspension */
+    unsigned calls;          /* of branches, before the next look around */
     bool searching;          /* counted in idle.searching */
     bool polling;            /* it queues what it polls: announce only once */
     bool sentinel;           /* its index stands in idle.sentinel */
@@ -153,6 +154,10 @@ void weft__worker_close(struct weft__worker *);
 
 /** The thread's main function: dispatch until the runtime stops. */
 void weft__worker_main(void *arg);
+
+/** Does anybody wait for this worker while a step goes on and on? Queues what
+ * has become due. Owner. */
+bool weft__worker_is_wanted(struct weft__worker *);
 
 /* Queues: queue.c. All of them make a coroutine run some day. */
 

@@ -29,6 +29,7 @@ enum weft_wait_kind {
     WEFT_WAITS_WRITABLE, /* object: the descriptor */
     WEFT_WAITS_FILE,     /* an operation on a file */
     WEFT_WAITS_READY,    /* weft_suspend() */
+    WEFT_WAITS_BRANCH,   /* weft_join(): nobody has begun it yet */
 };
 
 /** What is known of a task. */
