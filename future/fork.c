@@ -136,7 +136,8 @@ static WEFT__NOINLINE void close_call(weft_future *self,
         weft__context_back(self, before);
 }
 
-static int call(weft_future *self, struct weft__branch *branch, void **result)
+static int call_bare(weft_future *self, struct weft__branch *branch,
+                     void **result)
 {
     struct weft__defer *defers = self->defers;
     void *value = branch->fn(branch->arg);
@@ -145,8 +146,6 @@ static int call(weft_future *self, struct weft__branch *branch, void **result)
         weft__unlikely(self->defers != defers) ||
         weft__unlikely(self->children.first != NULL))
         close_call(self, branch, defers);
-    if (weft__unlikely(branch->own != NULL))
-        weft__context_returned(self, branch->own);
     if (weft__unlikely(code < 0)) {
         weft__error_ended(self, code);
         value = NULL;
@@ -154,6 +153,27 @@ static int call(weft_future *self, struct weft__branch *branch, void **result)
     if (result != NULL)
         *result = value;
     return code;
+}
+
+/* The forker has another context than at the fork. */
+static WEFT__NOINLINE int
+call_in_context(weft_future *self, struct weft__branch *branch, void **result)
+{
+    weft_context *now = self->own;
+    now->borrowed++;
+    self->own = branch->own;
+    int code = call_bare(self, branch, result);
+    self->own = now;
+    now->borrowed--;
+    return code;
+}
+
+WEFT__INLINE int call(weft_future *self, struct weft__branch *branch,
+                      void **result)
+{
+    if (weft__unlikely(self->own != branch->own))
+        return call_in_context(self, branch, result);
+    return call_bare(self, branch, result);
 }
 
 /* Would what it spawns end up elsewhere than with a task of its own: in our
@@ -213,11 +233,8 @@ static WEFT__NOINLINE int join_task(weft_future *self,
     /* The same. */
     if (!(weft__load_acquire(&branch->state) & WEFT__BRANCH_TAKEN))
         return call(self, branch, result); /* refused, or never queued */
-    int rc = waits ? weft__task_take(self, branch->task, result)
-                   : weft__task_await(branch->task, result);
-    if (branch->own != NULL)
-        weft__context_returned(self, branch->own);
-    return rc;
+    return waits ? weft__task_take(self, branch->task, result)
+                 : weft__task_await(branch->task, result);
 }
 
 /* On top, but better not called here. */
@@ -249,14 +266,9 @@ static WEFT__NOINLINE void give_way(struct weft__worker *worker)
         weft__task_yield();
 }
 
-int weft_join(weft_branch *public, void **result)
+WEFT__INLINE int join(weft_future *self, struct weft__branch *branch,
+                      void **result)
 {
-    struct weft__branch *branch = branch_of(public);
-    weft_future *self = branch->forker;
-    if (weft__unlikely(weft__debug_on()))
-        debug_joins(branch);
-    if (weft__unlikely(self == NULL))
-        return call_outside(branch, result);
     if (weft__unlikely(!weft__branch_pop(weft__worker_self(), branch)))
         return join_task(self, branch, result);
     if (weft__unlikely(wants_task(self)))
@@ -265,5 +277,19 @@ int weft_join(weft_branch *public, void **result)
     struct weft__worker *worker = weft__worker_self();
     if (weft__unlikely(--worker->calls == 0))
         give_way(worker);
+    return code;
+}
+
+int weft_join(weft_branch *public, void **result)
+{
+    struct weft__branch *branch = branch_of(public);
+    weft_future *self = branch->forker;
+    if (weft__unlikely(weft__debug_on()))
+        debug_joins(branch);
+    if (weft__unlikely(self == NULL))
+        return call_outside(branch, result);
+    int code = join(self, branch, result);
+    if (weft__unlikely(branch->own != NULL))
+        weft__context_returned(self, branch->own);
     return code;
 }

@@ -9,6 +9,7 @@
 #include "future/task.h"
 #include "sched/sanitize.h"
 #include "sched/sched.h"
+#include "tests/support/reuse.h"
 #include "tests/support/scale.h"
 
 #define MOST_STEPS 4000000
@@ -286,6 +287,8 @@ int weft_sim_run(uint64_t seed, unsigned workers, weft_fn *fn, void *arg,
     os.futex_wait = os_futex_wait;
     os.futex_wake = os_futex_wake;
     os.sigaltstack = os_sigaltstack;
+    if (before == &weft__os_real)
+        weft_test_reuse(&os);
     memset(&sim, 0, sizeof(sim));
     sim.random.state = seed;
     sim.now = 1000000;
