@@ -278,6 +278,25 @@ static WEFT__NOINLINE uint32_t hand_down(weft_future *self, weft_future *future,
     return left ? 0 : WEFT__WAKE_NOTIFY;
 }
 
+/* Awaiting the newest child runs it, before anything is registered. */
+
+struct lend {
+    struct weft__lend lend;
+    struct await await;
+    weft_future *future;
+    int rc; /* of the registration */
+};
+
+/* It suspends: wait for it as for any other. */
+static void settle(struct weft__lend *lend)
+{
+    struct lend *self = weft__container_of(lend, struct lend, lend);
+    self->rc = weft__future_add_waiter(self->future, &self->await.waiter,
+                                       WEFT__AWAITED);
+    if (self->rc <= 0)
+        weft__sched_wake(lend->lender, WEFT__WAKE_NOTIFY);
+}
+
 /* Registered: wait, and hand a cancellation down once. */
 WEFT__INLINE int wait_registered(weft_future *self, weft_future *future,
                                  struct await *await, uint32_t mask)
@@ -293,6 +312,35 @@ WEFT__INLINE int wait_registered(weft_future *self, weft_future *future,
         }
     } while (!(weft__task_suspend(self, mask, waits) & WEFT__WAKE_NOTIFY));
     return 0;
+}
+
+/* Has somebody else awaited it meanwhile, with our reference? */
+static bool was_taken(weft_future *future)
+{
+    uint64_t state = weft__load_relaxed(&future->state);
+    return weft__unlikely(state & WEFT__AWAITED) &&
+           !weft__task_is_shared(future);
+}
+
+/* 1: not possible. */
+WEFT__INLINE int wait_lending(weft_future *self, weft_future *future,
+                              uint32_t mask)
+{
+    struct lend lend;
+    lend.lend.mask = mask;
+    lend.lend.settle = settle;
+    lend.await.waiter.fire = wake_awaiter;
+    lend.await.coro = &self->coro;
+    lend.future = future;
+    weft__store_relaxed(&self->waits,
+                        weft__waits_future(WEFT_WAITS_FUTURE, future));
+    if (weft__likely(weft__sched_lend(&lend.lend, &future->coro)))
+        return was_taken(future) ? -WEFT_EBUSY : 0;
+    if (!lend.lend.settled)
+        return 1;
+    if (lend.rc <= 0 || self->coro.reason & WEFT__WAKE_NOTIFY)
+        return lend.rc < 0 ? lend.rc : 0;
+    return wait_registered(self, future, &lend.await, mask);
 }
 
 /* Is it what this task ends before: itself, its owner, its owner's owner? */
@@ -320,6 +368,11 @@ WEFT__INLINE int wait_for_end(weft_future *self, weft_future *future,
     if (weft__unlikely(future->owner != self || future == self) &&
         weft__task_is_above(future, self))
         return -WEFT_EDEADLK;
+    if (weft__likely(self->scope == NULL && future->owner == self)) {
+        int rc = wait_lending(self, future, mask);
+        if (weft__likely(rc <= 0))
+            return rc;
+    }
     struct await await = {{NULL, wake_awaiter}, &self->coro};
     int rc = weft__future_add_waiter(future, &await.waiter, WEFT__AWAITED);
     return rc > 0 ? wait_registered(self, future, &await, mask) : rc;

@@ -28,6 +28,9 @@ static inline weft_future *weft__task_current(void)
 static inline bool weft__task_cancelled(weft_future *task)
 {
     uint64_t state = weft__load_relaxed(&task->state);
+    struct weft__worker *worker = weft__worker_self();
+    if (weft__unlikely(worker->lent != NULL))
+        weft__sched_hand_on(worker);
     if (weft__likely(!(state & (WEFT__CANCEL | WEFT__LOOK))) &&
         weft__likely(weft__load_relaxed(&task->coro.rt->phase) == WEFT__OPEN))
         return false;

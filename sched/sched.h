@@ -19,6 +19,25 @@
  * OS thread may be another one afterwards. */
 uint32_t weft__sched_suspend(uint32_t mask);
 
+/** Lend the worker to a fresh coroutine, the newest that was spawned here, and
+ * go on when it has ended: true. Or as if by weft__sched_suspend(): false, with
+ * ->settled, and the wakes in the coroutine's ->reason. False and not settled:
+ * that one is not the newest, or others should get a turn. */
+bool weft__sched_lend(struct weft__lend *, struct weft__coro *fresh);
+
+/** Settle whoever has lent this worker. */
+void weft__sched_settle(struct weft__worker *);
+
+/** The same if a lender has been interrupted: it has to look at itself. */
+static inline void weft__sched_hand_on(struct weft__worker *worker)
+{
+    for (struct weft__lend *at = worker->lent; at != NULL; at = at->outer)
+        if (weft__load_relaxed(&at->lender->wake) & WEFT__WAKE_INTERRUPT) {
+            weft__sched_settle(worker);
+            return;
+        }
+}
+
 /** Let others run. */
 void weft__sched_yield(void);
 

@@ -22,9 +22,10 @@
 #include <errno.h>
 
 #define STACK_CACHE 64
-#define POLL_EVERY 64 /* steps between two looks at the clock */
-#define POLL_NS 50000 /* between two looks at the kernel, if busy */
-#define BUDGET 64     /* calls in one step that need not suspend */
+#define POLL_EVERY 64  /* steps between two looks at the clock */
+#define POLL_NS 50000  /* between two looks at the kernel, if busy */
+#define BUDGET 64      /* calls in one step that need not suspend */
+#define LEND_UP_TO 256 /* fresh ones in the queue: more want their turn */
 
 _Thread_local struct weft__worker *weft__worker_of_thread
     __attribute__((tls_model("initial-exec")));
@@ -111,16 +112,23 @@ static struct weft__coro *take_next(struct weft__worker *worker)
     return weft__queue_take(worker);
 }
 
+static void leave_stack(struct weft__worker *worker, struct weft__coro *coro)
+{
+    if (coro->stack == worker->dispatcher) {
+        worker->dispatcher = worker->spare;
+        worker->spare = NULL;
+    }
+}
+
 /* Leave the current coroutine: straight for `next` if that has a stack, else
  * for the dispatcher. */
 static void leave(struct weft__worker *worker, struct weft__coro *coro,
                   struct weft__coro *next)
 {
+    if (weft__unlikely(worker->lent != NULL))
+        weft__sched_settle(worker);
     worker->after_coro = coro;
-    if (coro->stack == worker->dispatcher) {
-        worker->dispatcher = worker->spare;
-        worker->spare = NULL;
-    }
+    leave_stack(worker, coro);
     if (next != NULL && !(next->flags & WEFT__CORO_FRESH)) {
         count_step(worker, next);
         worker->current = next;
@@ -157,13 +165,49 @@ void weft__sched_yield(void)
     leave(worker, worker->current, next);
 }
 
+/* Lending */
+
+/* Not when the queues are due to be looked at; nor a callback: the next one
+ * must not wait for what it awaits. */
+static bool may_lend(struct weft__worker *worker)
+{
+    if ((worker->tick + 1) % POLL_EVERY == 0 ||
+        worker->current->flags & WEFT__CORO_STEP)
+        return false;
+    if (worker->rt->driver->turn != NULL)
+        return weft__worker_chance(worker) & 1;
+    return weft__deque_size(&worker->deque) < LEND_UP_TO;
+}
+
+bool weft__sched_lend(struct weft__lend *lend, struct weft__coro *fresh)
+{
+    struct weft__worker *worker = weft__worker_self();
+    struct weft__coro *self = worker->current;
+    lend->settled = false;
+    if (weft__deque_newest(&worker->deque) != fresh || !may_lend(worker) ||
+        weft__deque_pop(&worker->deque) == NULL)
+        return false;
+    worker->tick++;
+    lend->outer = worker->lent;
+    lend->lender = self;
+    worker->lent = lend;
+    leave_stack(worker, self);
+    worker->current = NULL;
+    worker->start = fresh;
+    go_to(worker, &self->sp, worker->dispatcher, dispatcher_entry);
+    after_switch(weft__worker_self());
+    return !lend->settled;
+}
+
 /* After a switch */
 
-static void after_park(struct weft__worker *worker, struct weft__coro *coro)
+/* Its stack was left: put it to sleep. */
+static void park(struct weft__worker *worker, struct weft__coro *coro,
+                 uint32_t mask)
 {
     struct weft_runtime *rt = worker->rt;
     bool keep = coro->flags & WEFT__CORO_KEEP;
-    if (!weft__coro_park(coro, worker->after_mask)) {
+    if (!weft__coro_park(coro, mask)) {
         weft__queue_polled(worker, coro);
         return;
     }
@@ -172,6 +216,20 @@ static void after_park(struct weft__worker *worker, struct weft__coro *coro)
      * which outlives it, is touched. Pairs with weft__runtime_enter(). */
     if (weft__unlikely(weft__phase_cancels(weft__load_sc(&rt->phase), keep)))
         weft__sched_wake(coro, WEFT__WAKE_INTERRUPT);
+}
+
+/* Innermost first: each waits for what the next outer one has spawned. */
+void weft__sched_settle(struct weft__worker *worker)
+{
+    struct weft__lend *lend = worker->lent;
+    worker->lent = NULL;
+    while (lend != NULL) {
+        struct weft__lend *outer = lend->outer;
+        lend->settled = true;
+        lend->settle(lend);
+        park(worker, lend->lender, lend->mask); /* it may be gone */
+        lend = outer;
+    }
 }
 
 static void after_switch(struct weft__worker *worker)
@@ -190,7 +248,7 @@ static void after_switch(struct weft__worker *worker)
     if (after == WEFT__AFTER_YIELD)
         weft__queue_polled(worker, coro);
     else
-        after_park(worker, coro);
+        park(worker, coro, worker->after_mask);
 }
 
 /* Finding */
@@ -349,6 +407,14 @@ static void start(struct weft__worker *worker, struct weft__coro *coro,
         run_on_own_stack(worker, coro, self);
 }
 
+/* What was started for a lender has ended. */
+static struct weft__coro *take_back(struct weft__worker *worker)
+{
+    struct weft__lend *lend = worker->lent;
+    worker->lent = lend->outer;
+    return lend->lender;
+}
+
 static void dispatch(struct weft__stack *self)
 {
     for (;;) {
@@ -361,7 +427,7 @@ static void dispatch(struct weft__stack *self)
         if (coro != NULL)
             worker->start = NULL;
         else
-            coro = find(worker);
+            coro = worker->lent ? take_back(worker) : find(worker);
         if (weft__unlikely(coro == NULL)) {
             struct weft__stack *thread = &worker->thread_stack;
             weft__stack_switch(&self->sp, thread, thread->sp, NULL);

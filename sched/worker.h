@@ -20,6 +20,20 @@
 
 #include <weft/stats.h>
 
+/*
+ * A coroutine that lends its worker to a fresh one whose end it waits for, and
+ * lies in its frame. It is neither asleep nor queued: when the fresh one ends
+ * without a suspension it goes on as from a call. Else it is settled first:
+ * registered, and put to sleep, as if it had suspended.
+ */
+struct weft__lend {
+    struct weft__lend *outer;  /* lent to the lender */
+    struct weft__coro *lender; /* fixed */
+    uint32_t mask;             /* of the sleep; fixed */
+    bool settled;
+    void (*settle)(struct weft__lend *); /* registers it; fixed */
+};
+
 /* What a dispatcher has to do for the coroutine whose stack was just left. */
 enum weft__after {
     WEFT__AFTER_NOTHING,
@@ -67,6 +81,7 @@ struct weft__worker {
     struct weft__stack *dispatcher; /* the stack that dispatches now */
     struct weft__stack *spare; /* for the next one; NULL: start nothing new */
     struct weft__coro *start;  /* handed to the dispatcher, or to a stack */
+    struct weft__lend *lent;   /* who waits for the one that runs; NULL */
     enum weft__after after;
     uint32_t after_mask;
     struct weft__coro *after_coro;
