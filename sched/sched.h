@@ -34,6 +34,7 @@ static inline void weft__sched_hand_on(struct weft__worker *worker)
     for (struct weft__lend *at = worker->lent; at != NULL; at = at->outer)
         if (weft__load_relaxed(&at->lender->wake) & WEFT__WAKE_INTERRUPT) {
             weft__sched_settle(worker);
+            weft__idle_announce_one(worker->rt); /* we go on computing */
             return;
         }
 }

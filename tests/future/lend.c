@@ -89,12 +89,16 @@ Test(lend, cancelling_reaches_the_child, .timeout = 60)
 
 /* … and one that only computes, as long as it asks. */
 
-static atomic_int computing;
+static atomic_int computing, asked;
 
+/* It asks late: the others have gone to sleep for good by then. */
 static void *computes(void *unused)
 {
     (void)unused;
     atomic_store(&computing, 1);
+    weft_test_spin_until(&asked, 1);
+    for (weft_time end = weft_now() + WEFT_MS(30); weft_now() < end;)
+        ;
     while (!weft_cancelled())
         ;
     return weft_fail(-WEFT_ECANCELED);
@@ -113,8 +117,10 @@ static void *cancels_computing(void *levels)
     weft_future *task = weft_spawn(awaits_computing, levels);
     weft_test_spin_until(&computing, 1); /* another worker has taken it */
     cr_expect_eq(weft_cancel(task), 0);
+    atomic_store(&asked, 1);
     cr_expect_eq(weft_await(task, NULL), -WEFT_ECANCELED);
     atomic_store(&computing, 0);
+    atomic_store(&asked, 0);
     return NULL;
 }
 
