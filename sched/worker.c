@@ -120,13 +120,9 @@ static void leave_stack(struct weft__worker *worker, struct weft__coro *coro)
     }
 }
 
-/* Leave the current coroutine: straight for `next` if that has a stack, else
- * for the dispatcher. */
-static void leave(struct weft__worker *worker, struct weft__coro *coro,
-                  struct weft__coro *next)
+WEFT__INLINE void leave_for(struct weft__worker *worker,
+                            struct weft__coro *coro, struct weft__coro *next)
 {
-    if (weft__unlikely(worker->lent != NULL))
-        weft__sched_settle(worker);
     worker->after_coro = coro;
     leave_stack(worker, coro);
     if (next != NULL && !(next->flags & WEFT__CORO_FRESH)) {
@@ -140,6 +136,25 @@ static void leave(struct weft__worker *worker, struct weft__coro *coro,
         go_to(worker, &coro->sp, worker->dispatcher, dispatcher_entry);
     }
     after_switch(weft__worker_self());
+}
+
+static WEFT__NOINLINE void settle_and_leave(struct weft__worker *worker,
+                                            struct weft__coro *coro,
+                                            struct weft__coro *next)
+{
+    weft__sched_settle(worker);
+    leave_for(worker, coro, next);
+}
+
+/* Leave the current coroutine: straight for `next` if that has a stack, else
+ * for the dispatcher. */
+static void leave(struct weft__worker *worker, struct weft__coro *coro,
+                  struct weft__coro *next)
+{
+    if (weft__unlikely(worker->lent != NULL))
+        settle_and_leave(worker, coro, next);
+    else
+        leave_for(worker, coro, next);
 }
 
 uint32_t weft__sched_suspend(uint32_t mask)
