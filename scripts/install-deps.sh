@@ -2,8 +2,9 @@
 # SPDX-License-Identifier: MIT
 # Installs the Debian 12 packages that are missing, and says which:
 #
-#   scripts/install-deps.sh run    what `make run` and `make install` need
-#   scripts/install-deps.sh test   that, and what tests and checks need
+#   scripts/install-deps.sh run     what `make run` and `make install` need
+#   scripts/install-deps.sh test    that, and what tests and checks need
+#   scripts/install-deps.sh rivals  the first, and what `make rivals` needs
 #
 # As root, or through sudo. With nothing missing it touches nothing.
 set -euo pipefail
@@ -19,12 +20,18 @@ test=(
     universal-ctags clang-format clang-tidy
     gcc-aarch64-linux-gnu libc6-dev-arm64-cross qemu-user
 )
+rivals=(
+    "${run[@]}"
+    g++ golang-go cargo rustc python3
+    librust-async-channel-dev librust-tokio-dev libtbb-dev libuv1-dev
+)
 
 case "${1:-}" in
 run) wanted=("${run[@]}") ;;
 test) wanted=("${test[@]}") ;;
+rivals) wanted=("${rivals[@]}") ;;
 *)
-    echo "usage: $0 run|test" >&2
+    echo "usage: $0 run|test|rivals" >&2
     exit 2
     ;;
 esac

@@ -1,0 +1,3 @@
+module weft/rivals/go
+
+go 1.19
