@@ -4,10 +4,11 @@
 ROOT ?= /usr/lib
 PREFIX ?= /usr/local
 
-.PHONY: run test test-all sanitize format tidy install clean help
+.PHONY: run rivals test test-all sanitize format tidy install clean help
 
 help:
 	@echo 'make run [ROOT=/usr/lib]    ten seconds of the main job on real files'
+	@echo 'make rivals [ARGS="--pairs 3"]  weft beside Go, Tokio, oneTBB, libuv, asyncio'
 	@echo 'make test                   all tests and checks, both I/O engines'
 	@echo 'make sanitize               tests under ASan+UBSan and TSan'
 	@echo 'make test-all               tests with every compiler and sanitizer'
@@ -18,6 +19,10 @@ help:
 run:
 	@scripts/install-deps.sh run
 	@ROOT='$(ROOT)' scripts/run.sh
+
+rivals:
+	@scripts/install-deps.sh rivals
+	@scripts/rivals.sh $(ARGS)
 
 test:
 	@scripts/install-deps.sh test

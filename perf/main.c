@@ -18,6 +18,7 @@ static const struct command {
     {"load", perf_load_command, "load a URL on a schedule, measure latency"},
     {"mixed", perf_mixed_command, "light requests beside heavy ones"},
     {"micro", perf_micro_command, "single operations of the runtime"},
+    {"rivals", perf_rivals_command, "the same in other runtimes, in turn"},
     {"calibrate", perf_calibrate_command, "what this machine costs"},
 };
 

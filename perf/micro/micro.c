@@ -16,6 +16,7 @@
 #include "perf/commands.h"
 #include "perf/format.h"
 #include "perf/json.h"
+#include "perf/median.h"
 #include "perf/options.h"
 #include "perf/stats.h"
 #include "perf/table.h"
@@ -63,19 +64,6 @@ struct outcome {
     weft_counters counters; /* of the last */
 };
 
-static int compare(const void *a, const void *b)
-{
-    double x = *(const double *)a, y = *(const double *)b;
-
-    return (x > y) - (x < y);
-}
-
-static double median(double *values, uint64_t n)
-{
-    qsort(values, n, sizeof(*values), compare);
-    return n % 2 == 1 ? values[n / 2] : (values[n / 2 - 1] + values[n / 2]) / 2;
-}
-
 static int repeat(const struct session *session, const struct workload *work,
                   struct outcome *out)
 {
@@ -94,10 +82,10 @@ static int repeat(const struct session *session, const struct workload *work,
         out->ops = micro.ops;
         out->counters = micro.counters;
     }
-    out->ns_per_op = median(ns, session->repeat);
+    out->ns_per_op = perf_median(ns, session->repeat);
     out->best = ns[0];
     out->worst = ns[session->repeat - 1];
-    out->rss_per_task = median(rss, session->repeat);
+    out->rss_per_task = perf_median(rss, session->repeat);
     return 0;
 }
 
@@ -245,6 +233,16 @@ static int calibrate(struct session *session)
 }
 
 /* --- The command --- */
+
+bool perf_micro_has(const char *name)
+{
+    for (size_t i = 0; i < WORKLOADS; i++) {
+        if (strcmp(workloads[i].name, name) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
 
 static bool choose(struct session *session, const char *name)
 {

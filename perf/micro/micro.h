@@ -42,6 +42,9 @@ perf_micro_run perf_micro_context_get;
 perf_micro_run perf_micro_context_set;
 perf_micro_run perf_micro_spawn_vars;
 
+/** Whether `weft-perf micro` knows a workload of this name. */
+bool perf_micro_has(const char *name);
+
 /** A count divided by the scale, at least 1. */
 static inline uint64_t perf_micro_scaled(const struct perf_micro *micro,
                                          uint64_t n)

@@ -1,0 +1,303 @@
+// SPDX-License-Identifier: MIT
+/*
+ * `weft-perf rivals`: which workloads, against whom, and whether weft is where
+ * it should be.
+ */
+#define _DEFAULT_SOURCE
+#include "perf/rivals/rivals.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/utsname.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <weft.h>
+
+#include "perf/commands.h"
+#include "perf/format.h"
+#include "perf/micro/micro.h"
+#include "perf/options.h"
+
+#define STATUS_MISSED 3 /* all was measured, a limit was not kept */
+
+/* What an operation is, and how much less than the better of Go and Tokio it
+ * must cost. The limit of fork/join is to the bare deque, not to these. */
+static const struct {
+    const char *name;
+    double limit;
+    const char *about;
+} workloads[] = {
+    {"spawn_join", 1. / 4, "1 000 tasks spawned, then awaited; a task"},
+    {"spawn_one", 1. / 8, "a task spawned and awaited at once"},
+    {"yield", 1. / 2, "1 000 tasks let each other run; a yield"},
+    {"pingpong", 1. / 4, "a round trip through two queues of one slot"},
+    {"fib", 0, "fork and join, a call (Go, Tokio: fib(27), a task a call)"},
+    {"skynet", 1. / 6, "a tree of tasks with a million leaves; a node"},
+    {"foreign_sync", 1. / 5, "an OS thread submits a coroutine and waits"},
+    {"foreign_pipe", 1. / 3, "the same, 1 000 at a time"},
+    {"mpmc", 1, "4 producers, 4 consumers, a queue of 1 024; an item"},
+    {"mutex", 1. / 2, "1 000 tasks share a lock; lock and unlock"},
+    {"timer_cancel", 1. / 4, "a timer armed for an hour and cancelled"},
+    {"nqueens", 0, "12 queens by fork and join; a board"},
+    {"matmul", 0, "512 x 512 doubles by fork and join; a multiplication"},
+    {"uts", 0, "an unbalanced tree by fork and join; a node"},
+};
+
+#define WORKLOADS (sizeof(workloads) / sizeof(workloads[0]))
+
+_Static_assert(WORKLOADS <= PERF_RIVALS_ROWS_MAX, "rows for all workloads");
+
+/* --- What is to be run --- */
+
+static void add_row(struct perf_rivals *rivals, size_t i)
+{
+    if (!perf_micro_has(workloads[i].name)) {
+        printf("%s: skipped: this weft-perf has no such workload\n",
+               workloads[i].name);
+        return;
+    }
+    rivals->rows[rivals->count++] =
+        (struct perf_rivals_row){.workload = workloads[i].name,
+                                 .about = workloads[i].about,
+                                 .limit = workloads[i].limit};
+}
+
+static bool is_known(const char *name)
+{
+    for (size_t i = 0; i < WORKLOADS; i++) {
+        if (strcmp(workloads[i].name, name) == 0) {
+            return true;
+        }
+    }
+    fprintf(stderr, "weft-perf rivals: %s: no such workload; there are:", name);
+    for (size_t i = 0; i < WORKLOADS; i++) {
+        fprintf(stderr, " %s", workloads[i].name);
+    }
+    fputs("\n", stderr);
+    return false;
+}
+
+/* All if none is named, in the order of the list, each once. */
+static bool choose(struct perf_rivals *rivals, int n, char **names)
+{
+    for (int i = 0; i < n; i++) {
+        if (!is_known(names[i])) {
+            return false;
+        }
+    }
+    for (size_t i = 0; i < WORKLOADS; i++) {
+        bool chosen = n == 0;
+
+        for (int j = 0; j < n; j++) {
+            chosen |= strcmp(names[j], workloads[i].name) == 0;
+        }
+        if (chosen) {
+            add_row(rivals, i);
+        }
+    }
+    return true;
+}
+
+/* build/rivals for build/release/perf/weft-perf, wherever build/ is. */
+static const char *default_programs(void)
+{
+    static char path[PATH_MAX];
+    ssize_t n = readlink("/proc/self/exe", path, sizeof(path) - 1);
+
+    path[n > 0 ? n : 0] = '\0';
+    for (int up = 0; up < 3; up++) {
+        char *slash = strrchr(path, '/');
+
+        if (slash == NULL) {
+            return "build/rivals";
+        }
+        *slash = '\0';
+    }
+    strncat(path, "/rivals", sizeof(path) - strlen(path) - 1);
+    return path;
+}
+
+/* Who is there; false if one is missing that must not. */
+static bool look_around(struct perf_rivals *rivals)
+{
+    bool complete = true;
+
+    rivals->present[PERF_RUNNER_WEFT] = true;
+    for (int i = PERF_RUNNER_WEFT + 1; i < PERF_RUNNERS; i++) {
+        char path[PATH_MAX + 16];
+
+        snprintf(path, sizeof(path), "%s/%s", rivals->programs,
+                 perf_runner_names[i].program);
+        rivals->present[i] = access(path, X_OK) == 0;
+        if (!rivals->present[i]) {
+            fprintf(stderr, "weft-perf rivals: %s: %s: not built\n",
+                    perf_runner_names[i].title, path);
+            complete &= i > PERF_RIVALS_REQUIRED;
+        }
+    }
+    if (!complete) {
+        fputs("weft-perf rivals: there is no comparison without Go and Tokio: "
+              "`make rivals` installs what they need, builds and runs them\n",
+              stderr);
+    }
+    return complete;
+}
+
+/* --- Where and when --- */
+
+static void read_model(char *model, size_t size)
+{
+    FILE *from = fopen("/proc/cpuinfo", "re");
+    char line[256];
+
+    model[0] = '\0';
+    while (from != NULL && model[0] == '\0' &&
+           fgets(line, sizeof(line), from) != NULL) {
+        const char *value = strchr(line, ':');
+
+        if (strncmp(line, "model name", 10) == 0 && value != NULL) {
+            snprintf(model, size, "%.*s, ", (int)strcspn(value + 2, "\n"),
+                     value + 2);
+        }
+    }
+    if (from != NULL) {
+        fclose(from);
+    }
+}
+
+static void describe(struct perf_rivals *rivals)
+{
+    time_t now = time(NULL);
+    struct utsname system;
+    char model[80];
+    struct tm utc;
+    double load;
+
+    if (getloadavg(&load, 1) == 1) {
+        rivals->load = load / (double)sysconf(_SC_NPROCESSORS_ONLN);
+    }
+    read_model(model, sizeof(model));
+    uname(&system);
+    snprintf(rivals->machine, sizeof(rivals->machine),
+             "%s%ld CPUs, %.20s %.30s", model, sysconf(_SC_NPROCESSORS_ONLN),
+             system.machine, system.release);
+    gmtime_r(&now, &utc);
+    strftime(rivals->when, sizeof(rivals->when), "%Y-%m-%d %H:%M UTC", &utc);
+    snprintf(rivals->version[PERF_RUNNER_WEFT],
+             sizeof(rivals->version[PERF_RUNNER_WEFT]), "%d.%d.%d",
+             WEFT_VERSION_MAJOR, WEFT_VERSION_MINOR, WEFT_VERSION_PATCH);
+}
+
+/* --- The run and its end --- */
+
+static int measure_all(struct perf_rivals *rivals)
+{
+    int rc = 0;
+
+    for (size_t i = 0; i < rivals->count; i++) {
+        int one;
+
+        fprintf(stderr, "measuring %s (%zu of %zu)\n", rivals->rows[i].workload,
+                i + 1, rivals->count);
+        one = perf_rivals_measure(rivals, &rivals->rows[i]);
+        rc = rc != 0 ? rc : one;
+    }
+    return rc;
+}
+
+/* Into a file, if one is named. */
+static int write_file(const struct perf_rivals *rivals, const char *path,
+                      int (*write)(const struct perf_rivals *, FILE *))
+{
+    FILE *to;
+    int rc;
+
+    if (path == NULL) {
+        return 0;
+    }
+    to = fopen(path, "we");
+    rc = to != NULL ? write(rivals, to) : -errno;
+    if (to != NULL && fclose(to) != 0 && rc == 0) {
+        rc = -errno;
+    }
+    if (rc != 0) {
+        fprintf(stderr, "weft-perf rivals: %s: %s\n", path, weft_strerror(rc));
+    }
+    return rc;
+}
+
+static int tell(const struct perf_rivals *rivals)
+{
+    int rc = perf_rivals_print(rivals, stdout);
+    int json = write_file(rivals, rivals->json, perf_rivals_json);
+    int page = write_file(rivals, rivals->html, perf_rivals_page);
+
+    rc = rc != 0 ? rc : json;
+    return rc != 0 ? rc : page;
+}
+
+static bool all_pass(const struct perf_rivals *rivals)
+{
+    for (size_t i = 0; i < rivals->count; i++) {
+        const struct perf_rivals_row *row = &rivals->rows[i];
+
+        if (row->compared && row->limit > 0 && !perf_rivals_passes(row)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static int run(struct perf_rivals *rivals)
+{
+    int rc, told;
+
+    if (!look_around(rivals)) {
+        return 1;
+    }
+    describe(rivals);
+    perf_calibrate(&rivals->units, (unsigned long)rivals->scale);
+    rc = measure_all(rivals);
+    told = tell(rivals);
+    if (rc != 0 || told != 0) {
+        return 1;
+    }
+    return all_pass(rivals) ? 0 : STATUS_MISSED;
+}
+
+int perf_rivals_command(int argc, char **argv)
+{
+    static struct perf_rivals rivals = {.pairs = 11, .workers = 2, .scale = 1};
+    const struct perf_option options[] = {
+        {"pairs", PERF_OPTION_COUNT, &rivals.pairs, 1, PERF_RIVALS_PAIRS_MAX, 0,
+         "runs of each, in turn (default 11)"},
+        {"workers", PERF_OPTION_COUNT, &rivals.workers, 1, 256, 0,
+         "workers of each (default 2)"},
+        {"scale", PERF_OPTION_COUNT, &rivals.scale, 1, 1000000, 0,
+         "divide all counts by this (default 1)"},
+        {"json", PERF_OPTION_TEXT, &rivals.json, 0, 0, 0,
+         "write every figure to this file"},
+        {"html", PERF_OPTION_TEXT, &rivals.html, 0, 0, 0,
+         "write a page with plots to this file"},
+        {"programs", PERF_OPTION_TEXT, &rivals.programs, 0, 0, 0,
+         "the folder of the rivals (default: build/rivals)"},
+        {0},
+    };
+    const struct perf_command command = {
+        "rivals", "[WORKLOAD ...]",
+        "Measure weft beside Go, Tokio and others, in turn, in one sitting.\n"
+        "Exit status: 0, weft is within its limits; 3, it is not; 1, failed.",
+        options};
+    int others = perf_options_parse(&command, argc, argv);
+
+    if (others < 0) {
+        return perf_options_status(others);
+    }
+    if (rivals.programs == NULL) {
+        rivals.programs = default_programs();
+    }
+    return choose(&rivals, others, argv) ? run(&rivals) : 2;
+}
