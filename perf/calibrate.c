@@ -14,12 +14,15 @@
 
 #include <weft/time.h>
 
+#include "perf/bare_fork.h"
 #include "perf/bare_switch.h"
 #include "perf/burn.h"
+#include "perf/fib.h"
 
 #define TRIALS 9
 #define OPERATIONS 200000
 #define PAGES 512
+#define SHORT_FIB 27 /* some ms: a trial that others interrupt says nothing */
 
 typedef double measure(uint64_t n);
 
@@ -95,11 +98,15 @@ static double fastest(measure *one, uint64_t n)
 
 void perf_calibrate(struct perf_calibration *out, unsigned long scale)
 {
-    uint64_t n = OPERATIONS / (scale > 0 ? scale : 1) + 1;
+    uint64_t divisor = scale > 0 ? scale : 1;
+    uint64_t n = OPERATIONS / divisor + 1;
+    uint64_t calls = perf_fib_calls(SHORT_FIB) / divisor;
 
     out->malloc_pair = fastest(malloc_pair, n);
     out->atomic_add = fastest(atomic_adds, n);
     out->first_touch = fastest(first_touch, n);
     out->bare_switch = fastest(perf_bare_switch, n);
+    out->bare_fork = fastest(perf_bare_fork, calls);
+    out->bare_fork_x2 = fastest(perf_bare_fork_x2, calls);
     out->work_unit = fastest(work_unit, n);
 }

@@ -43,6 +43,14 @@ static const struct workload {
     {"context_get", perf_micro_context_get, "one of 20 context variables read"},
     {"context_set", perf_micro_context_set, "one of 20 context variables set"},
     {"spawn_vars", perf_micro_spawn_vars, "spawn_join with 20 of them set"},
+    {"fib", perf_micro_fib, "a call of fib(32), forked"},
+    {"nqueens", perf_micro_nqueens, "one of 12 queens placed"},
+    {"matmul", perf_micro_matmul, "64 x 64 doubles times as many"},
+    {"uts", perf_micro_uts, "a node of an unbalanced tree"},
+    {"skynet", perf_micro_skynet, "a task of a tree with 1 000 000 leaves"},
+    {"broadcast", perf_micro_broadcast, "one of 10 000 told by one future"},
+    {"remote_storm", perf_micro_remote_storm,
+     "a coroutine submitted by one of 8 foreign threads"},
     {"sleepers", perf_micro_sleepers, "tasks asleep at once"},
 };
 
@@ -60,14 +68,14 @@ struct session {
 /* The medians of some runs of a workload. */
 struct outcome {
     uint64_t ops;
-    double ns_per_op, best, worst, rss_per_task;
+    double ns_per_op, best, worst, rss_per_task, per_worker;
     weft_counters counters; /* of the last */
 };
 
 static int repeat(const struct session *session, const struct workload *work,
                   struct outcome *out)
 {
-    static double ns[REPEAT_MAX], rss[REPEAT_MAX];
+    static double ns[REPEAT_MAX], rss[REPEAT_MAX], each[REPEAT_MAX];
 
     for (uint64_t i = 0; i < session->repeat; i++) {
         struct perf_micro micro = {.workers = (unsigned)session->workers,
@@ -79,6 +87,7 @@ static int repeat(const struct session *session, const struct workload *work,
         }
         ns[i] = micro.ns / (double)micro.ops;
         rss[i] = micro.rss_per_task;
+        each[i] = micro.per_worker;
         out->ops = micro.ops;
         out->counters = micro.counters;
     }
@@ -86,6 +95,7 @@ static int repeat(const struct session *session, const struct workload *work,
     out->best = ns[0];
     out->worst = ns[session->repeat - 1];
     out->rss_per_task = perf_median(rss, session->repeat);
+    out->per_worker = perf_median(each, session->repeat);
     return 0;
 }
 
@@ -104,6 +114,9 @@ static int print_json(const struct session *session,
     if (out->rss_per_task > 0) {
         perf_json_real(&json, "rss_per_task", out->rss_per_task);
     }
+    if (out->per_worker > 0) {
+        perf_json_real(&json, "per_worker", out->per_worker);
+    }
     perf_json_real(&json, "ns_per_op", out->ns_per_op);
     perf_json_real(&json, "ns_per_op_min", out->best);
     perf_json_real(&json, "ns_per_op_max", out->worst);
@@ -112,6 +125,10 @@ static int print_json(const struct session *session,
                    out->ns_per_op / session->units.malloc_pair);
     perf_json_real(&json, "per_bare_switch",
                    out->ns_per_op / session->units.bare_switch);
+    perf_json_real(&json, "per_bare_fork",
+                   out->ns_per_op / session->units.bare_fork);
+    perf_json_real(&json, "per_bare_fork_x2",
+                   out->ns_per_op / session->units.bare_fork_x2);
     if (session->stats) {
         perf_stats_json(&out->counters, &json, "stats");
     }
@@ -127,17 +144,21 @@ static struct perf_text ratio(double ns, double unit)
 static void add_row(struct session *session, const struct workload *work,
                     const struct outcome *out)
 {
-    struct perf_text rss = {""};
+    char about[160] = "";
 
     if (out->rss_per_task > 0) {
-        rss = perf_format_real(out->rss_per_task);
-        strcat(rss.s, " B of memory each; ");
+        snprintf(about, sizeof(about), "%s B of memory each; ",
+                 perf_format_real(out->rss_per_task).s);
     }
-    strncat(rss.s, work->about, sizeof(rss.s) - strlen(rss.s) - 1);
+    if (out->per_worker > 0) {
+        snprintf(about, sizeof(about), "%s of plain code per worker; ",
+                 perf_format_real(out->per_worker).s);
+    }
+    strncat(about, work->about, sizeof(about) - strlen(about) - 1);
     perf_table_row(&session->table, work->name, perf_format_count(out->ops).s,
                    perf_format_real(out->ns_per_op).s,
                    ratio(out->ns_per_op, session->units.malloc_pair).s,
-                   ratio(out->ns_per_op, session->units.bare_switch).s, rss.s);
+                   ratio(out->ns_per_op, session->units.bare_switch).s, about);
 }
 
 static int run_one(struct session *session, const struct workload *work)
@@ -192,6 +213,8 @@ static int print_units_json(const struct session *session)
     perf_json_real(&json, "atomic_add_ns", units->atomic_add);
     perf_json_real(&json, "first_touch_ns", units->first_touch);
     perf_json_real(&json, "bare_switch_ns", units->bare_switch);
+    perf_json_real(&json, "bare_fork_ns", units->bare_fork);
+    perf_json_real(&json, "bare_fork_x2_ns", units->bare_fork_x2);
     perf_json_real(&json, "work_unit_ns", units->work_unit);
     perf_json_close(&json);
     return perf_json_print(&json, stdout);
@@ -216,6 +239,11 @@ static int print_units(const struct session *session)
     perf_table_row(&table, "bare switch",
                    perf_format_real(units->bare_switch).s,
                    "from one stack to another, one way");
+    perf_table_row(&table, "bare fork", perf_format_real(units->bare_fork).s,
+                   "a call of fib() over a bare deque");
+    perf_table_row(&table, "bare fork x2",
+                   perf_format_real(units->bare_fork_x2).s,
+                   "the same beside a second thread that steals");
     perf_table_row(&table, "work unit", perf_format_real(units->work_unit).s,
                    "1 000 rounds of the arithmetic of /burn");
     rc = perf_table_print(&table, stdout);

@@ -20,6 +20,7 @@ struct perf_micro {
     uint64_t ops;
     double ns;           /* of all operations together */
     double rss_per_task; /* sleepers alone; bytes */
+    double per_worker;   /* see perf_micro_against(); 0: not known */
     weft_counters counters;
 };
 
@@ -41,6 +42,13 @@ perf_micro_run perf_micro_waiters;
 perf_micro_run perf_micro_context_get;
 perf_micro_run perf_micro_context_set;
 perf_micro_run perf_micro_spawn_vars;
+perf_micro_run perf_micro_fib;
+perf_micro_run perf_micro_nqueens;
+perf_micro_run perf_micro_matmul;
+perf_micro_run perf_micro_uts;
+perf_micro_run perf_micro_skynet;
+perf_micro_run perf_micro_broadcast;
+perf_micro_run perf_micro_remote_storm;
 
 /** Whether `weft-perf micro` knows a workload of this name. */
 bool perf_micro_has(const char *name);
@@ -51,6 +59,16 @@ static inline uint64_t perf_micro_scaled(const struct perf_micro *micro,
 {
     return n > micro->scale ? n / micro->scale : 1;
 }
+
+/** What each worker got done, compared with a single thread that does the whole
+ * alone, without forks, in `alone` nanoseconds. After ->ns. */
+static inline void perf_micro_against(struct perf_micro *micro, double alone)
+{
+    micro->per_worker = alone / (micro->ns * micro->workers);
+}
+
+/** 0 if what came out is what had to; else says so, and -EBADMSG. */
+int perf_micro_expect(const char *what, uint64_t is, uint64_t wanted);
 
 /** Run `fn(arg)` as the main coroutine of a fresh runtime, and keep its
  * counters. */

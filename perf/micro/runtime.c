@@ -1,9 +1,12 @@
 // SPDX-License-Identifier: MIT
 /*
  * The runtimes that workloads run in: each run has a fresh one, so that none
- * inherits another's caches, threads or memory.
+ * inherits another's caches, threads or memory. And what workloads share.
  */
 #include "perf/micro/micro.h"
+
+#include <errno.h>
+#include <stdio.h>
 
 #include <weft/future.h>
 #include <weft/time.h>
@@ -36,6 +39,16 @@ int perf_micro_in_runtime(struct perf_micro *micro, weft_fn *fn, void *arg)
                             WEFT_FOREVER, NULL);
     end = perf_micro_close(micro, runtime);
     return rc != 0 ? rc : end;
+}
+
+int perf_micro_expect(const char *what, uint64_t is, uint64_t wanted)
+{
+    if (is == wanted) {
+        return 0;
+    }
+    fprintf(stderr, "weft-perf micro: %s: %llu, but it must be %llu\n", what,
+            (unsigned long long)is, (unsigned long long)wanted);
+    return -EBADMSG;
 }
 
 void *perf_micro_nothing(void *arg)
