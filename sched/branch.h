@@ -38,7 +38,7 @@ static inline bool weft__branch_push(struct weft__worker *worker, void *branch)
     struct weft_runtime *rt = worker->rt;
     if (weft__deque_push(&worker->deque, weft__branch_mark(branch)) < 0)
         return false;
-    if (weft__unlikely(weft__idle_wants(&rt->idle)))
+    if (weft__unlikely(weft__idle_wants(&rt->idle, rt->workers)))
         weft__idle_announce(rt);
     return true;
 }

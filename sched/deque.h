@@ -77,6 +77,12 @@ static inline void *weft__deque_newest(struct weft__deque *deque)
                            weft__load_relaxed(&window->end) - 1);
 }
 
+/** Anyone: the index of the oldest item; it goes up with each that is taken. */
+static inline uint64_t weft__deque_first(const struct weft__deque *deque)
+{
+    return weft__load_relaxed(&deque->window.first);
+}
+
 /** Anyone: a guess at the oldest item. */
 static inline void *weft__deque_peek(struct weft__deque *deque)
 {

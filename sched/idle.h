@@ -67,10 +67,11 @@ struct weft__idle {
 bool weft__idle_stalled(struct weft_runtime *);
 
 /** Would an announcement wake somebody? A guess, at the price of some loads. */
-static inline bool weft__idle_wants(const struct weft__idle *idle)
+static inline bool weft__idle_wants(const struct weft__idle *idle,
+                                    unsigned workers)
 {
-    uint64_t parked = 0;
-    for (unsigned i = 0; i < WEFT__IDLE_WORDS; i++)
+    uint64_t parked = weft__load_relaxed(&idle->parked[0]);
+    for (unsigned i = 1; weft__unlikely(i * 64 < workers); i++)
         parked |= weft__load_relaxed(&idle->parked[i]);
     return weft__unlikely(parked != 0) &&
            weft__load_relaxed(&idle->searching) == 0 &&

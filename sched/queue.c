@@ -6,7 +6,7 @@
  *               in a row, so that two tasks cannot starve the rest.
  *   ring        woken and yielded, first in first out
  *   deque       fresh spawns, newest first for the owner, oldest for thieves;
- *               the owner takes the oldest now and then, so none starves
+ *               the owner takes the oldest once a millisecond, so none starves
  *   inbox       from other threads; emptied into the ring
  *   pinned      nobody else may take them
  *
@@ -18,6 +18,7 @@
 #define STREAK 3  /* from the next slot before the others get a turn */
 #define LONG 4096 /* fresh tasks: then the oldest get their turn */
 #define FAIR 64   /* steps between two looks at what usually comes last */
+#define STARVING_NS 1000000
 
 /* Putting */
 
@@ -193,11 +194,26 @@ static struct weft__coro *take_queued(struct weft__worker *worker)
     return coro ? coro : weft__ring_oldest(&worker->ring);
 }
 
+/* The oldest fresh one, if none has been taken for a while. Not more often: it
+ * may be the root of a big tree, and to go on with the newest is what keeps few
+ * of its nodes alive at once. */
+static struct weft__coro *take_starving(struct weft__worker *worker)
+{
+    uint64_t first = weft__deque_first(&worker->deque);
+    if (first != worker->oldest) {
+        worker->oldest = first;
+        worker->oldest_since = worker->polled;
+        return NULL;
+    }
+    if (worker->polled - worker->oldest_since < STARVING_NS)
+        return NULL;
+    return weft__branch_coro(worker, weft__deque_oldest(&worker->deque));
+}
+
 /* What usually comes last, first. */
 static struct weft__coro *take_fair(struct weft__worker *worker)
 {
-    struct weft__coro *coro =
-        weft__branch_coro(worker, weft__deque_oldest(&worker->deque));
+    struct weft__coro *coro = take_starving(worker);
     if (coro == NULL)
         coro = weft__queue_take_inbox(worker, worker->loop, 0);
     return coro ? coro : take_pinned(worker);

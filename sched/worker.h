@@ -92,6 +92,8 @@ struct weft__worker {
     struct weft__coro *pinned_head; /* ready and pinned, by ->link */
     struct weft__coro *pinned_tail;
     unsigned streak;         /* steps in a row from the next slot */
+    uint64_t oldest;         /* in the deque, at the last look at it */
+    int64_t oldest_since;    /* when it had become that */
     unsigned budget;         /* calls that may still end without a suspension */
     unsigned calls;          /* of branches, before the next look around */
     bool searching;          /* counted in idle.searching */
