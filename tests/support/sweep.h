@@ -31,13 +31,15 @@ static struct weft_test_random weft_test_dice; /* seeded for each run */
         }                                                                      \
     } while (0)
 
-/** The scenario with the seeds 1 to `count` (scaled); stops after the first
- * that fails. */
+/** The scenario with so many seeds (scaled; or WEFT_TEST_SEEDS, beginning with
+ * WEFT_TEST_SEED); stops after the first that fails. */
 static inline void weft_test_sweep(weft_fn *scenario, size_t count)
 {
-    size_t seeds = weft_test_scaled(count);
+    size_t first = (size_t)weft_test_number("WEFT_TEST_SEED", 1);
+    size_t seeds =
+        (size_t)weft_test_number("WEFT_TEST_SEEDS", weft_test_scaled(count));
     atomic_store(&weft_test_failures, 0);
-    for (size_t seed = 1; seed <= seeds; seed++) {
+    for (size_t seed = first; seed < first + seeds; seed++) {
         struct weft_sim_report report;
         weft_test_seed_here = seed;
         weft_test_dice.state = seed;
