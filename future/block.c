@@ -9,15 +9,18 @@
 
 #define SPINS 400 /* some microseconds: most answers of a busy runtime */
 
-static void fire(struct weft__waiter *waiter)
+void weft__block_fire(struct weft__block *block)
 {
-    struct weft__block *block =
-        weft__container_of(waiter, struct weft__block, waiter);
     _Atomic(uint32_t) *word = &block->word;
     /* The last touch of the block: the thread may be gone before the wake,
      * which then finds nobody. Pairs with the loads in wait. */
     if (weft__fetch_or(word, WEFT__BLOCK_FIRED) & WEFT__BLOCK_ASLEEP)
         weft__os->futex_wake(word, 1);
+}
+
+static void fire(struct weft__waiter *waiter)
+{
+    weft__block_fire(weft__container_of(waiter, struct weft__block, waiter));
 }
 
 int weft__block_open(struct weft__block *block, weft_future *future)
@@ -28,7 +31,7 @@ int weft__block_open(struct weft__block *block, weft_future *future)
 
 static bool fired(struct weft__block *block)
 {
-    /* Pairs with fire(). */
+    /* Pairs with weft__block_fire(). */
     return weft__load_acquire(&block->word) & WEFT__BLOCK_FIRED;
 }
 
@@ -43,7 +46,7 @@ bool weft__block_wait(struct weft__block *block, uint32_t signals,
     for (;;) {
         uint32_t seen = weft__fetch_or(&block->word, WEFT__BLOCK_ASLEEP);
         if (seen & WEFT__BLOCK_FIRED)
-            return true; /* pairs with fire() */
+            return true; /* pairs with weft__block_fire() */
         if (seen / WEFT__BLOCK_SIGNAL != signals)
             return false;
         long rc = weft__os->futex_wait(&block->word, seen | WEFT__BLOCK_ASLEEP,

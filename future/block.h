@@ -20,6 +20,16 @@ struct weft__block {
  * weft__future_add_waiter(). */
 int weft__block_open(struct weft__block *, weft_future *);
 
+/** Without a future: begin, and again after each wait that was ended by
+ * weft__block_fire(). */
+static inline void weft__block_reset(struct weft__block *block)
+{
+    weft__store_relaxed(&block->word, 0);
+}
+
+/** End the wait, from any thread: the last touch of the block. */
+void weft__block_fire(struct weft__block *);
+
 /** Wait no more. True: it has fired, and is not touched any more. */
 bool weft__block_close(struct weft__block *, weft_future *);
 

@@ -102,7 +102,7 @@ static void put_in_words(struct weft__coro *coro, void *arg)
 {
     struct words *words = arg;
     struct weft__sight sight;
-    if (!weft__inspect(words->rt, weft__future_of(coro), false, &sight) ||
+    if (!weft__dump_look(words->rt, weft__future_of(coro), &sight) ||
         sight.info.state != WEFT_TASK_SUSPENDED)
         return;
     if (words->text.used > 0)

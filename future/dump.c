@@ -6,6 +6,7 @@
  */
 #include "future/dump.h"
 
+#include "future/task.h"
 #include "future/trace.h"
 #include "sched/unwind.h"
 
@@ -52,11 +53,36 @@ static void add_end(const struct weft__sight *sight, struct weft__text *text)
                        (unsigned long long)sight->future);
     else if (waits == WEFT_WAITS_FUTURES)
         weft__text_add(text, " -> %llu futures", object);
+    else if (waits == WEFT_WAITS_QUEUE || waits == WEFT_WAITS_MUTEX)
+        weft__text_add(text, " -> %s %#llx",
+                       waits == WEFT_WAITS_QUEUE ? "queue" : "mutex", object);
     else if (waits == WEFT_WAITS_READABLE || waits == WEFT_WAITS_WRITABLE)
         weft__text_add(text, " -> descriptor %llu %s", object,
                        waits == WEFT_WAITS_READABLE ? "readable" : "writable");
     else if (waits < weft__count_of(words) && words[waits] != NULL)
         weft__text_add(text, " -> %s", words[waits]);
+}
+
+/* Whom it waits for. */
+static void add_on(const struct weft__sight *sight, struct weft__text *text)
+{
+    if (sight->info.waits == WEFT_WAITS_MUTEX)
+        weft__text_add(text, " -> mutex %#llx, held by #%llu",
+                       (unsigned long long)sight->info.object,
+                       (unsigned long long)weft__task_number(sight->on));
+    else
+        weft__text_add(text, " -> #%llu",
+                       (unsigned long long)sight->info.object);
+}
+
+bool weft__dump_look(weft_runtime *rt, weft_future *task,
+                     struct weft__sight *out)
+{
+    uint32_t claim = weft__trace_claim(task);
+    bool there = weft__inspect(rt, task, claim != 0, out);
+    if (claim != 0)
+        weft__trace_release(task, claim);
+    return there;
 }
 
 void weft__dump_chain(weft_runtime *rt, const struct weft__sight *sight,
@@ -71,14 +97,14 @@ void weft__dump_chain(weft_runtime *rt, const struct weft__sight *sight,
             add_end(&at, text);
             return;
         }
-        weft__text_add(text, " -> #%llu", (unsigned long long)at.info.object);
+        add_on(&at, text);
         if (on == sight->task) {
             weft__text_add(text, ": a circle");
             return;
         }
         if (hop == HOPS)
             weft__text_add(text, " -> ...");
-        if (hop == HOPS || !weft__inspect(rt, on, false, &at))
+        if (hop == HOPS || !weft__dump_look(rt, on, &at))
             return;
     }
     weft__text_add(text, at.info.state == WEFT_TASK_NEW ? " (has not started)"
@@ -225,7 +251,7 @@ static void describe(weft_runtime *rt, const struct weft__sight *sight,
     weft__text_add(text, "#%llu " NAME ": %s", (unsigned long long)info->id,
                    info->name, state_in_words(rt, sight));
     if (info->state == WEFT_TASK_SUSPENDED && sight->on != NULL)
-        weft__text_add(text, " -> #%llu", (unsigned long long)info->object);
+        add_on(sight, text);
     else if (info->state == WEFT_TASK_SUSPENDED)
         add_end(sight, text);
     if (ms > 0)
@@ -288,7 +314,7 @@ static void say_waits(struct weft__coro *coro, void *arg)
     struct weft__sight sight;
     char words[768];
     struct weft__text text = {words, sizeof(words), 0};
-    if (!weft__inspect(dump->rt, weft__future_of(coro), false, &sight) ||
+    if (!weft__dump_look(dump->rt, weft__future_of(coro), &sight) ||
         sight.info.state != WEFT_TASK_SUSPENDED)
         return;
     weft__dump_chain(dump->rt, &sight, &text);

@@ -15,6 +15,9 @@ struct weft__text {
 __attribute__((format(printf, 2, 3))) void
 weft__text_add(struct weft__text *, const char *format, ...);
 
+/** weft__inspect(), and if it sleeps, as it lies. */
+bool weft__dump_look(weft_runtime *, weft_future *, struct weft__sight *);
+
 /** "#2 name -> #3 -> #2: a circle", or "-> readable 7" …: what it waits for,
  * and what that waits for. */
 void weft__dump_chain(weft_runtime *, const struct weft__sight *,

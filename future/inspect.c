@@ -6,6 +6,7 @@
 #include "future/inspect.h"
 
 #include "future/debug.h"
+#include "future/mutex.h"
 #include "future/task.h"
 
 #include <errno.h>
@@ -54,12 +55,22 @@ static uint64_t number_of(weft_runtime *rt, weft_future *task)
     return weft__pool_has(rt->pool, task) ? weft__task_number(task) : 0;
 }
 
-static void look_for_whom(weft_runtime *rt, uint64_t waits,
+/* Its memory is there as long as the one who waits for it stays asleep. */
+static void look_for_holder(weft_runtime *rt, struct weft__sight *out)
+{
+    weft_future *on = (weft_future *)weft__mutex_owner(out->info.object);
+    if (number_of(rt, on) != 0)
+        out->on = on;
+}
+
+static void look_for_whom(weft_runtime *rt, uint64_t waits, bool claimed,
                           struct weft__sight *out)
 {
     uint64_t object = waits & OBJECT;
     out->info.waits = (enum weft_wait_kind)(waits >> 56);
     out->info.object = object;
+    if (out->info.waits == WEFT_WAITS_MUTEX && claimed)
+        look_for_holder(rt, out);
     if (out->info.waits != WEFT_WAITS_FUTURE &&
         out->info.waits != WEFT_WAITS_CHILDREN)
         return;
@@ -85,7 +96,7 @@ bool weft__inspect(weft_runtime *rt, weft_future *task, bool claimed,
     info->name = weft__future_name(task);
     info->state = claimed ? WEFT_TASK_SUSPENDED : state_of(task, &seen);
     if (info->state == WEFT_TASK_SUSPENDED)
-        look_for_whom(rt, weft__load_relaxed(&task->waits), out);
+        look_for_whom(rt, weft__load_relaxed(&task->waits), claimed, out);
     if (state & WEFT__OWNED)
         info->parent = number_of(rt, seen.owner);
     info->cancelled = state & WEFT__CANCEL;

@@ -10,7 +10,8 @@
 struct weft__sight {
     weft_task_info info;
     weft_future *task;
-    weft_future *on;  /* the task of this runtime that it waits for, or NULL */
+    weft_future *on;  /* the task of this runtime that it waits for, or NULL; of
+                         a mutex its holder, if the task is claimed */
     uintptr_t future; /* the address of what else it waits for, or 0: never to
                          be followed */
 };

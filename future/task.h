@@ -24,26 +24,38 @@ static inline weft_future *weft__task_current(void)
     return coro ? weft__future_of(coro) : NULL;
 }
 
+/** Nothing has happened that could have cancelled it. */
+static inline bool weft__task_is_calm(const weft_future *task)
+{
+    uint64_t state = weft__load_relaxed(&task->state);
+    return weft__likely(!(state & (WEFT__CANCEL | WEFT__LOOK))) &&
+           weft__likely(weft__load_relaxed(&task->coro.rt->phase) ==
+                        WEFT__OPEN);
+}
+
 /** Is it cancelled? The task itself asks; tells the children of its groups. */
 static inline bool weft__task_cancelled(weft_future *task)
 {
-    uint64_t state = weft__load_relaxed(&task->state);
     struct weft__worker *worker = weft__worker_self();
     if (weft__unlikely(worker->lent != NULL))
         weft__sched_hand_on(worker);
-    if (weft__likely(!(state & (WEFT__CANCEL | WEFT__LOOK))) &&
-        weft__likely(weft__load_relaxed(&task->coro.rt->phase) == WEFT__OPEN))
-        return false;
-    return weft__scope_look(task) != WEFT_REASON_NONE;
+    return !weft__task_is_calm(task) &&
+           weft__scope_look(task) != WEFT_REASON_NONE;
 }
 
-/** May an ordinary call begin? 0, -WEFT_ECANCELED or -WEFT_ENORUNTIME. */
-static inline int weft__task_check_for(const char *who)
+/** May an ordinary call of `self`, the current task or NULL, begin? 0,
+ * -WEFT_ECANCELED or -WEFT_ENORUNTIME. */
+static inline int weft__task_check_of(weft_future *self, const char *who)
 {
-    weft_future *self = weft__task_current();
     if (weft__unlikely(self == NULL))
         return weft__misuse(-WEFT_ENORUNTIME, who, WEFT__OUTSIDE);
     return weft__task_cancelled(self) ? -WEFT_ECANCELED : 0;
+}
+
+/** May an ordinary call begin? */
+static inline int weft__task_check_for(const char *who)
+{
+    return weft__task_check_of(weft__task_current(), who);
 }
 
 /** The same, of the public function that it stands in. */

@@ -12,6 +12,8 @@
 #include <weft/future.h>
 #include <weft/group.h>
 #include <weft/inspect.h>
+#include <weft/mutex.h>
+#include <weft/queue.h>
 #include <weft/runtime.h>
 #include <weft/scope.h>
 #include <weft/stats.h>

@@ -30,6 +30,8 @@ enum weft_wait_kind {
     WEFT_WAITS_FILE,     /* an operation on a file */
     WEFT_WAITS_READY,    /* weft_suspend() */
     WEFT_WAITS_BRANCH,   /* weft_join(): nobody has begun it yet */
+    WEFT_WAITS_QUEUE,    /* weft_queue_put(), _get(); object: its address */
+    WEFT_WAITS_MUTEX,    /* weft_mutex_lock(); object: its address */
 };
 
 /** What is known of a task. */

@@ -168,6 +168,87 @@ Test(deadlock, a_circle_is_one, .init = needs_children, .timeout = 60)
     cr_expect(runs(reports_circle, NULL), "%s", child.err);
 }
 
+/* Two mutexes, locked in either order: named, with who holds them. */
+static weft_mutex fork_of[2] = {WEFT_MUTEX_INIT, WEFT_MUTEX_INIT};
+static atomic_int holding;
+
+static void *dine(void *which)
+{
+    int rc = weft_mutex_lock(&fork_of[(uintptr_t)which]);
+    atomic_fetch_add(&holding, 1);
+    weft_test_yield_until(&holding, 2);
+    if (rc == 0)
+        rc = weft_mutex_lock(&fork_of[!which]);
+    return weft_fail(rc);
+}
+
+static void *dine_both(void *unused)
+{
+    weft_future *x = weft_spawn_named("x", dine, value(0));
+    weft_future *y = weft_spawn_named("y", dine, value(1));
+    (void)unused;
+    weft_await(x, NULL);
+    weft_await(y, NULL);
+    return NULL;
+}
+
+static void end_dinner(const weft_report *report, void *unused)
+{
+    char due[64];
+    (void)unused;
+    dprintf(STDERR_FILENO, "%s\n", report->text);
+    snprintf(due, sizeof(due), " x -> mutex %p, held by #",
+             (void *)&fork_of[1]);
+    if (report->kind == WEFT_REPORT_DEADLOCK)
+        _exit(strstr(report->text, due) != NULL &&
+                      strstr(report->text, ": a circle") != NULL
+                  ? 0
+                  : 1);
+}
+
+static int reports_dinner(void *unused)
+{
+    weft_options options = {.size = sizeof(options), .on_report = end_dinner};
+    (void)unused;
+    return weft_run_with(&options, dine_both, NULL, NULL) == 0 ? 2 : 3;
+}
+
+Test(deadlock, of_mutexes_names_their_holders, .init = needs_children,
+     .timeout = 60)
+{
+    cr_expect(runs(reports_dinner, NULL), "%s", child.err);
+}
+
+/* Who waits for a queue that nobody fills. */
+static void *waits_for_item(void *queue)
+{
+    void *item;
+    return weft_fail(weft_queue_get(queue, &item));
+}
+
+static void end_hunger(const weft_report *report, void *unused)
+{
+    (void)unused;
+    dprintf(STDERR_FILENO, "%s\n", report->text);
+    if (report->kind == WEFT_REPORT_DEADLOCK)
+        _exit(strstr(report->text, " main -> queue 0x") != NULL ? 0 : 1);
+}
+
+static int reports_hunger(void *unused)
+{
+    weft_options options = {.size = sizeof(options), .on_report = end_hunger};
+    weft_queue *queue;
+    (void)unused;
+    if (weft_queue_new(1, &queue) < 0)
+        return 4;
+    return weft_run_with(&options, waits_for_item, queue, NULL) == 0 ? 2 : 3;
+}
+
+Test(deadlock, of_a_queue_names_it, .init = needs_children, .timeout = 60)
+{
+    cr_expect(runs(reports_hunger, NULL), "%s", child.err);
+}
+
 /* By default it is a line, and the program waits on. */
 
 static void *waits_for_ever(void *unused)

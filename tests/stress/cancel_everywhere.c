@@ -5,6 +5,8 @@
  * nothing is lost: items, permits, references. Groups are in
  * cancel_everywhere_groups.c.
  */
+#include <weft/mutex.h>
+#include <weft/queue.h>
 #include <weft/wait.h>
 
 #include "tests/stress/strike.h"
@@ -302,6 +304,115 @@ static int in_scopes(struct stage *stage)
     return weft_timeout_exit(&outer, rc);
 }
 
+/* A mutex that the peer holds, for a while. */
+
+static weft_mutex contested;
+
+static void *holds(void *arg)
+{
+    struct stage *stage = arg;
+    check_eq(weft_mutex_lock(&contested), 0);
+    stage->given++;
+    for (int i = 0; i < 4; i++)
+        check_eq(weft_yield(), 0);
+    check_eq(weft_mutex_unlock(&contested), 0);
+    return NULL;
+}
+
+static void set_mutex(struct stage *stage)
+{
+    contested = (weft_mutex)WEFT_MUTEX_INIT;
+    stage->future[0] = weft_spawn(holds, stage);
+    while (stage->given == 0)
+        check_eq(weft_yield(), 0);
+}
+
+static int locks(struct stage *stage)
+{
+    int rc = weft_mutex_lock(&contested);
+    (void)stage;
+    return rc < 0 ? rc : weft_mutex_unlock(&contested);
+}
+
+static void is_free(struct stage *stage)
+{
+    check_eq(weft_await(stage->future[0], NULL), 0);
+    check_eq(weft_mutex_trylock(&contested), 0);
+    check_eq(weft_mutex_unlock(&contested), 0);
+}
+
+/* Queues: the peer takes the other end, after a while. */
+
+static weft_queue *queue;
+
+static void *puts_late(void *arg)
+{
+    for (int i = 0; i < 4; i++)
+        check_eq(weft_yield(), 0);
+    return weft_fail(weft_queue_put(queue, arg));
+}
+
+static void *gets_late(void *arg)
+{
+    for (int i = 0; i < 4; i++)
+        check_eq(weft_yield(), 0);
+    return weft_fail(weft_queue_get(queue, &arg));
+}
+
+static void set_empty(struct stage *stage)
+{
+    check_eq(weft_queue_new(stage->k % 2, &queue), 0);
+    stage->future[0] = weft_spawn(puts_late, stage);
+}
+
+static void set_full(struct stage *stage)
+{
+    check_eq(weft_queue_new(1, &queue), 0);
+    check_eq(weft_queue_put(queue, stage), 0);
+    stage->future[0] = weft_spawn(gets_late, stage);
+}
+
+static int gets(struct stage *stage)
+{
+    void *item = NULL;
+    int rc = weft_queue_get(queue, &item);
+    check(item == (rc < 0 ? NULL : stage));
+    stage->taken = rc == 0;
+    return rc;
+}
+
+static int puts_one(struct stage *stage)
+{
+    int rc = weft_queue_put(queue, stage);
+    stage->given = rc == 0;
+    return rc;
+}
+
+/* What was not got is there, or its put failed. */
+static void none_is_lost(struct stage *stage)
+{
+    void *item;
+    if (stage->taken == 0 && weft_queue_capacity(queue) == 0)
+        weft_queue_close(queue, NULL);
+    int rc = weft_await(stage->future[0], NULL);
+    check_eq(rc, weft_queue_capacity(queue) == 0 && stage->taken == 0
+                     ? -WEFT_ECLOSED
+                     : 0);
+    int left = weft_queue_get_nowait(queue, &item) == 0;
+    check_eq(left + (int)stage->taken, rc == 0);
+    weft_queue_free(queue);
+}
+
+static void none_is_double(struct stage *stage)
+{
+    void *item;
+    check_eq(weft_await(stage->future[0], NULL), 0);
+    check_eq(weft_queue_get_nowait(queue, &item),
+             stage->given ? 0 : -WEFT_EBUSY);
+    check_eq(weft_queue_get_nowait(queue, &item), -WEFT_EBUSY);
+    weft_queue_free(queue);
+}
+
 static const struct scene scenes[] = {
     {"sleep", NULL, sleeps, NULL, true},
     {"sleep_until", NULL, sleeps_until, NULL, true},
@@ -323,6 +434,9 @@ static const struct scene scenes[] = {
     {"wait first error", spawn_kids, waits_error, await_kids, true},
     {"as_completed", spawn_kids, as_completed, await_kids, true},
     {"scopes", NULL, in_scopes, NULL, true},
+    {"mutex", set_mutex, locks, is_free, true},
+    {"get", set_empty, gets, none_is_lost, true},
+    {"put", set_full, puts_one, none_is_double, true},
 };
 
 enum { SCENES = sizeof(scenes) / sizeof(*scenes) };
