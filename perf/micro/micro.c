@@ -32,6 +32,8 @@ static const struct workload {
     {"spawn_one", perf_micro_spawn_one, "a task spawned and awaited at once"},
     {"yield", perf_micro_yield, "1 000 tasks let each other run"},
     {"pingpong", perf_micro_pingpong, "a round trip between two tasks"},
+    {"mpmc", perf_micro_mpmc, "an item through a queue of 1 024 places"},
+    {"mutex", perf_micro_mutex, "a mutex of 1 000 tasks locked and unlocked"},
     {"foreign_sync", perf_micro_foreign_sync,
      "a foreign thread submits a coroutine and waits"},
     {"foreign_pipe", perf_micro_foreign_pipe, "the same, 1 000 at a time"},

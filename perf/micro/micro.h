@@ -31,6 +31,8 @@ perf_micro_run perf_micro_spawn_join;
 perf_micro_run perf_micro_spawn_one;
 perf_micro_run perf_micro_yield;
 perf_micro_run perf_micro_pingpong;
+perf_micro_run perf_micro_mpmc;
+perf_micro_run perf_micro_mutex;
 perf_micro_run perf_micro_foreign_sync;
 perf_micro_run perf_micro_foreign_pipe;
 perf_micro_run perf_micro_timer_cancel;
