@@ -174,8 +174,10 @@ void weft__sched_yield(void)
     struct weft__worker *worker = weft__worker_self();
     bool poll = worker->tick % POLL_EVERY == 0;
     struct weft__coro *next = take_next(worker);
-    if (next == NULL && !poll && worker->rt->driver->turn == NULL)
-        return; /* nobody else is there */
+    if (next == NULL && !poll && worker->rt->driver->turn == NULL) {
+        worker->budget = BUDGET; /* nobody else is there, for now */
+        return;
+    }
     worker->after = WEFT__AFTER_YIELD;
     leave(worker, worker->current, next);
 }

@@ -167,6 +167,45 @@ static void *nothing_body(void *unused)
     return unused;
 }
 
+/* What never has to wait gives way all the same, also to who comes only after
+ * it has been alone for long. */
+
+static bool had_a_turn;
+
+static void *takes_a_turn(void *unused)
+{
+    had_a_turn = true;
+    return unused;
+}
+
+static void exchange_byte(struct net_pair *pair)
+{
+    char byte = 'x';
+    cr_expect_eq(weft_tcp_write(pair->near, &byte, 1), 1);
+    cr_expect_eq(weft_tcp_read(pair->far, &byte, 1), 1);
+}
+
+static void *is_always_ready(void *unused)
+{
+    struct net_pair pair;
+    if (!net_pair_open(&pair, "127.0.0.1"))
+        return weft_fail(-EIO);
+    for (int i = 0; i < 500; i++)
+        exchange_byte(&pair);
+    weft_future *other = weft_spawn(takes_a_turn, NULL);
+    for (int i = 0; i < 500 && !had_a_turn; i++)
+        exchange_byte(&pair);
+    cr_expect(had_a_turn);
+    cr_expect_eq(weft_await(other, NULL), 0);
+    net_pair_close(&pair);
+    return unused;
+}
+
+Test(tcp, gives_way_when_always_ready, .timeout = 30)
+{
+    net_run(1, is_always_ready, NULL);
+}
+
 Test(tcp, reads_and_writes_of_nothing, .timeout = 30)
 {
     net_run(2, nothing_body, NULL);
