@@ -40,7 +40,9 @@ static bool claim(struct weft__worker *worker)
 static void wake_somebody(struct weft_runtime *rt)
 {
     for (unsigned word = 0; word * 64 < rt->workers; word++) {
-        uint64_t bits = weft__load_fenced(&rt->idle.parked[word]);
+        /* Pairs with the setting in park, also for who comes without a fence
+         * (announce_swapped): a relaxed load could be older than his swap. */
+        uint64_t bits = weft__load_sc(&rt->idle.parked[word]);
         for (; bits != 0; bits &= bits - 1) {
             unsigned index = word * 64 + (unsigned)__builtin_ctzll(bits);
             if (claim(&rt->worker[index]))
