@@ -16,7 +16,7 @@ run=(
 test=(
     "${run[@]}"
     g++ clang libclang-rt-14-dev binutils
-    libcriterion-dev curl valgrind wrk
+    libcriterion-dev relacy-dev python3 curl valgrind wrk
     universal-ctags clang-format clang-tidy
     gcc-aarch64-linux-gnu libc6-dev-arm64-cross qemu-user
 )
