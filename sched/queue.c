@@ -210,13 +210,21 @@ static struct weft__coro *take_starving(struct weft__worker *worker)
     return weft__branch_coro(worker, weft__deque_oldest(&worker->deque));
 }
 
-/* What usually comes last, first. */
+/* What usually comes last, first; in turns, as a task that lends its worker
+ * asks only here. */
 static struct weft__coro *take_fair(struct weft__worker *worker)
 {
     struct weft__coro *coro = take_starving(worker);
-    if (coro == NULL)
-        coro = weft__queue_take_inbox(worker, worker->loop, 0);
-    return coro ? coro : take_pinned(worker);
+    for (unsigned i = 0; i < 3 && coro == NULL; i++) {
+        unsigned source = (worker->tick / FAIR + i) % 3;
+        if (source == 0)
+            coro = weft__ring_oldest(&worker->ring);
+        else if (source == 1)
+            coro = weft__queue_take_inbox(worker, worker->loop, 0);
+        else
+            coro = take_pinned(worker);
+    }
+    return coro;
 }
 
 static struct weft__coro *take_rare(struct weft__worker *worker)
