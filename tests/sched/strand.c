@@ -5,6 +5,7 @@
  */
 #include <weft/task.h>
 
+#include "sched/atomic.h"
 #include "tests/support/run.h"
 #include "tests/support/scale.h"
 #include "tests/support/test.h"
@@ -18,8 +19,11 @@ static atomic_long ran;
 static void *alone(void *suspends)
 {
     atomic_fetch_add(&overlaps, atomic_fetch_add(&inside, 1) != 0);
-    for (int i = 0; i < 10; i++)
-        sched_yield(); /* time for another worker to start the next one */
+    /* Time for another worker to start the next one. */
+    for (int i = 0; i < 100; i++)
+        weft__pause();
+    if (atomic_load(&ran) % 8 == 0) /* may cost milliseconds */
+        sched_yield();
     atomic_fetch_sub(&inside, 1);
     if (suspends != NULL)
         weft_yield();

@@ -186,7 +186,9 @@ static void *arm_and_disarm(void *arg)
         weft__alarm_arm(&bell.alarm, &loop,
                         atomic_load(&clock_now) +
                             (int64_t)weft_test_below(&random, 40000));
-        if (weft_test_below(&random, 2))
+        for (uint64_t n = weft_test_below(&random, 64); n > 0; n--)
+            weft__pause();
+        if (weft_test_below(&random, 64) == 0) /* may cost milliseconds */
             sched_yield();
         if (weft__alarm_disarm(&bell.alarm)) {
             armer->disarmed++;

@@ -8,6 +8,8 @@
 
 #include "sched/sanitize.h"
 
+#if !defined(WEFT__ASAN) && !defined(WEFT__TSAN)
+
 #define KEPT 32
 #define CLEARED (1 << 20) /* what is bigger are stacks: never taken as zero */
 
@@ -82,13 +84,18 @@ static long reuse_advise(void *at, size_t size, int advice)
 
 void weft_test_reuse(struct weft__os *os)
 {
-#if !defined(WEFT__ASAN) && !defined(WEFT__TSAN)
     mallopt(M_TRIM_THRESHOLD, 64 << 20); /* the heap, too */
     mallopt(M_MMAP_THRESHOLD, 64 << 20);
     os->map = reuse_map;
     os->unmap = reuse_unmap;
     os->advise = reuse_advise;
-#else
-    (void)os;
-#endif
 }
+
+#else
+
+void weft_test_reuse(struct weft__os *os)
+{
+    (void)os;
+}
+
+#endif
