@@ -51,9 +51,23 @@ measure() { # row, scale
     { printf "%s %d %.1f\n", row, scale, ($4 - $2) / ($3 - $1) }'
 }
 
+# What the clock adds (an allocator that tidies up, a turn for others) is not
+# there every time: the least of three counts, if the first is too many.
+grew() { # line
+    awk -v limit="$limit" -v row="${1%% *}" -v now="${1##* }" \
+        '$1 == row && $2 != "-" { exit !(now > $3 * (1 + limit / 100)) }
+         END { if (NR == 0) exit 1 }' "$file"
+}
+
 if [ "${1:-}" = --row ]; then
     perf=$2 work=$3
-    measure "$4" "$5" >"$work/$4.line"
+    line=$(measure "$4" "$5")
+    for _ in 1 2; do
+        grew "$line" || break
+        again=$(measure "$4" "$5")
+        line=$(printf '%s\n%s\n' "$line" "$again" | sort -n -k3 | head -n 1)
+    done
+    echo "$line" >"$work/$4.line"
     exit
 fi
 
