@@ -17,7 +17,7 @@
 #define PAUSE_NS INT64_C(300000000)
 #define STRANGERS 3 /* one may be a thread of ours that is just ending */
 
-enum verdict { ALIVE, STRANGERS_THERE, UNKNOWN, DEAD };
+enum verdict { ALIVE, AWAKE, STRANGERS_THERE, UNKNOWN, DEAD };
 
 static uint64_t steps_of(weft_runtime *rt)
 {
@@ -78,7 +78,9 @@ static enum verdict judge(struct weft__deadlock *watch)
 {
     weft_runtime *rt = watch->rt;
     struct search search = {.rt = rt};
-    if (!weft__idle_stalled(rt) || weft__load_relaxed(&rt->phase) != WEFT__OPEN)
+    if (!weft__idle_stalled(rt))
+        return AWAKE;
+    if (weft__load_relaxed(&rt->phase) != WEFT__OPEN)
         return ALIVE;
     if (crews_are_busy(rt) || weft__load_relaxed(&rt->users) > 1)
         return ALIVE;
@@ -162,6 +164,8 @@ void weft__deadlock_look(struct weft__deadlock *watch)
         begin(watch);
         return;
     }
+    if (verdict == AWAKE) /* a sentinel, say, that has made no step */
+        watch->moved = UINT64_MAX;
     if (verdict == DEAD && watch->reported != watch->moved) {
         watch->reported = watch->moved;
         report(watch);

@@ -43,10 +43,14 @@ static inline void weft_test_check_eq(intptr_t is, intptr_t due, int line,
 #define check_eq(is, due)                                                      \
     weft_test_check_eq((intptr_t)(is), (intptr_t)(due), __LINE__, #is)
 
-/** A number below n, drawn from the seed. */
+/** A number below n, drawn from the seed; on threads, from what all share. */
 static inline unsigned weft_test_draw(unsigned n)
 {
-    return (unsigned)weft_test_below(&weft_test_dice, n);
+    static _Atomic(uint64_t) drawn;
+    if (weft_test_seed_now != 0)
+        return (unsigned)weft_test_below(&weft_test_dice, n);
+    struct weft_test_random random = {atomic_fetch_add(&drawn, 1)};
+    return (unsigned)weft_test_below(&random, n);
 }
 
 /** Run `fn(NULL)` under `count` schedules (0: none), until one goes wrong. It
