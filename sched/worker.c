@@ -175,7 +175,7 @@ void weft__sched_yield(void)
     bool poll = worker->tick % POLL_EVERY == 0;
     struct weft__coro *next = take_next(worker);
     if (next == NULL && !poll && worker->rt->driver->turn == NULL) {
-        worker->budget = BUDGET; /* nobody else is there, for now */
+        worker->budget = BUDGET; /* nobody to give way to: count anew */
         return;
     }
     worker->after = WEFT__AFTER_YIELD;
