@@ -32,6 +32,7 @@ WEFT__INLINE void init(weft_future *task, enum weft__kind kind, weft_fn *fn,
     weft__store_relaxed(&coro->wake, 0);
     coro->flags = WEFT__CORO_FRESH;
     coro->stack_class = WEFT__STACK_DEFAULT;
+    coro->told = 0;
     coro->pins = 0;
     coro->stack = NULL;
     coro->entry = task_entry;
@@ -225,7 +226,7 @@ weft_future *weft_spawn_with_named(const weft_spawn_options *options,
     if (weft__load_relaxed(&task->kind) == WEFT__STATIC)
         return task;
     weft__store_relaxed(&task->name, how.name ? how.name : name);
-    task->coro.stack_class = (uint8_t)kind;
+    task->coro.stack_class = (unsigned)kind & 15;
     if (how.keep) {
         task->coro.flags |= WEFT__CORO_KEEP;
         weft__fetch_or(&task->state, WEFT__KEPT);

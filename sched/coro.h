@@ -55,10 +55,11 @@ struct weft__strand_step;
 struct weft__coro {
     _Atomic(uint32_t) wake;
     uint8_t flags;
-    uint8_t reason;      /* the wakes that ended the last sleep */
-    uint8_t stack_class; /* of stack.h */
-    uint8_t pins;        /* weft_pin() less weft_unpin() */
-    void *sp;            /* valid while it is suspended */
+    uint8_t reason;          /* the wakes that ended the last sleep */
+    uint8_t stack_class : 4; /* of stack.h */
+    uint8_t told : 4;        /* the phase it has been interrupted for */
+    uint8_t pins;            /* weft_pin() less weft_unpin() */
+    void *sp;                /* valid while it is suspended */
     struct weft__stack *stack;
     union {
         struct weft__link link; /* in an inbox, pinned queue or free list */

@@ -89,7 +89,7 @@ static void work(void *arg)
     weft__thread_closed(crew->census);
     /* The last touch: close() waits for the count, then for this lock. */
     ring(&crew->gone, INT32_MAX);
-    weft__unlock(&crew->lock);
+    weft__unlock_last(&crew->lock);
 }
 
 /* Under the lock. One more thread if none is free for what is queued. */

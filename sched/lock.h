@@ -37,4 +37,13 @@ static inline void weft__unlock(struct weft__lock *lock)
         weft__os->futex_wake(&lock->word, 1);
 }
 
+/* For a thread that nobody joins, at its end: whoever gets the lock next may
+ * free all there is. What is left to do needs the lock's address only. */
+static inline void weft__unlock_last(struct weft__lock *lock)
+{
+    long (*wake)(const void *, int) = weft__os->futex_wake;
+    if (weft__xchg(&lock->word, 0) == 2)
+        wake(&lock->word, 1);
+}
+
 #endif

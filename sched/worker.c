@@ -218,12 +218,27 @@ bool weft__sched_lend(struct weft__lend *lend, struct weft__coro *fresh)
 
 /* After a switch */
 
+/* A phase that cancels it is news once: who has heard of it, and waits on for
+ * what is to end first, is left asleep. */
+static void tell(struct weft__coro *coro)
+{
+    uint32_t phase = weft__load_relaxed(&coro->rt->phase);
+    if (coro->told >= phase)
+        return;
+    coro->told = phase & 15;
+    if (weft__phase_cancels(phase, coro->flags & WEFT__CORO_KEEP))
+        weft__fetch_or(&coro->wake, WEFT__WAKE_INTERRUPT); /* our own */
+}
+
 /* Its stack was left: put it to sleep. */
 static void park(struct weft__worker *worker, struct weft__coro *coro,
                  uint32_t mask)
 {
     struct weft_runtime *rt = worker->rt;
+    if (weft__unlikely(weft__load_relaxed(&rt->phase) != WEFT__OPEN))
+        tell(coro);
     bool keep = coro->flags & WEFT__CORO_KEEP;
+    uint32_t told = coro->told;
     if (!weft__coro_park(coro, mask)) {
         weft__queue_polled(worker, coro);
         return;
@@ -231,7 +246,8 @@ static void park(struct weft__worker *worker, struct weft__coro *coro,
     /* The close sets its phase, then interrupts whom it finds asleep; one of
      * the two sees the other. The coroutine may be gone: only its wake word,
      * which outlives it, is touched. Pairs with weft__runtime_enter(). */
-    if (weft__unlikely(weft__phase_cancels(weft__load_sc(&rt->phase), keep)))
+    uint32_t phase = weft__load_sc(&rt->phase);
+    if (weft__unlikely(phase > told) && weft__phase_cancels(phase, keep))
         weft__sched_wake(coro, WEFT__WAKE_INTERRUPT);
 }
 

@@ -4,6 +4,7 @@
  * the last reference in the oddest places.
  */
 #include <weft/runtime.h>
+#include <weft/scope.h>
 
 #include <errno.h>
 #include <pthread.h>
@@ -102,6 +103,51 @@ Test(shutdown, by_a_callback_of_its_own, .timeout = 30, .init = reset)
 {
     cr_assert_eq(weft_test_run(2, by_callback, NULL), -WEFT_ECANCELED);
     cr_assert_eq(atomic_load(&ended), 1);
+}
+
+/* It has handed its cancellation down, and sleeps until its child has ended:
+ * it takes no step for each that the child takes. */
+
+enum { SLOW = 50 };
+
+static void *ends_slowly(void *unused)
+{
+    weft_scope shield;
+    weft_shield_enter(&shield, WEFT_FOREVER);
+    atomic_store(&started, 1);
+    while (atomic_load(&ended) < SLOW && weft_sleep(WEFT_MS(1)) == 0)
+        atomic_fetch_add(&ended, 1);
+    weft_shield_exit(&shield, 0);
+    return unused;
+}
+
+static void *joins(void *unused)
+{
+    (void)unused;
+    return weft_fail(weft_await(weft_spawn(ends_slowly, NULL), NULL));
+}
+
+static void *leaves_to_join(void *unused)
+{
+    weft_detach(weft_spawn(joins, NULL));
+    weft_await(weft_spawn(joins, NULL), NULL);
+    return unused;
+}
+
+Test(shutdown, lets_joiners_sleep, .timeout = 60, .init = reset)
+{
+    for (unsigned workers = 1; workers <= 2; workers++) {
+        weft_counters counters;
+        reset();
+        cr_assert_eq(weft_test_runtime(workers, &rt), 0);
+        weft_detach(weft_run_coroutine_threadsafe(rt, leaves_to_join, NULL));
+        weft_test_spin_until(&started, 1);
+        cr_assert_eq(weft_runtime_shutdown(rt), 0);
+        weft_stats(rt, &counters);
+        cr_expect_lt(counters.steps, 5 * SLOW, "%llu steps",
+                     (unsigned long long)counters.steps);
+        weft_runtime_unref(rt);
+    }
 }
 
 Test(shutdown, cancels_before_the_first_step, .timeout = 60)

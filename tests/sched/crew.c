@@ -194,3 +194,17 @@ Test(crew, makes_do_with_the_threads_there_are, .timeout = 60)
     weft__crew_close(&crew);
     cr_assert_eq(atomic_load(&done), 100);
 }
+
+/* Whoever closed it may change what its threads have used, and free it. */
+Test(crew, is_not_touched_after_the_close, .timeout = 60)
+{
+    const struct weft__os *real = weft__os;
+    struct weft__os copy[2] = {*real, *real};
+    for (size_t round = weft_test_scaled(1000); round > 0; round--) {
+        weft__os = &copy[round % 2];
+        open_crew(4);
+        push_all(4);
+        weft__crew_close(&crew);
+    }
+    weft__os = real;
+}
