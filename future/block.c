@@ -7,8 +7,6 @@
 #include <errno.h>
 #include <weft/time.h>
 
-#define SPINS 400 /* some microseconds: most answers of a busy runtime */
-
 void weft__block_fire(struct weft__block *block)
 {
     _Atomic(uint32_t) *word = &block->word;
@@ -35,14 +33,27 @@ static bool fired(struct weft__block *block)
     return weft__load_acquire(&block->word) & WEFT__BLOCK_FIRED;
 }
 
+static bool has_fired(void *block)
+{
+    return fired(block);
+}
+
+/* Not for a worker that first has to wake up. */
+static bool wait_awake(struct weft__block *block)
+{
+    static _Thread_local struct weft__patience patience
+        __attribute__((tls_model("initial-exec")));
+    bool asleep = weft__queue_woke;
+    weft__queue_woke = false;
+    return !asleep && weft__patience_has(&patience) &&
+           weft__patience_wait(&patience, has_fired, block);
+}
+
 bool weft__block_wait(struct weft__block *block, uint32_t signals,
                       int64_t until)
 {
-    for (unsigned i = 0; i < SPINS; i++) {
-        if (fired(block))
-            return true;
-        weft__pause();
-    }
+    if (fired(block) || wait_awake(block))
+        return true;
     for (;;) {
         uint32_t seen = weft__fetch_or(&block->word, WEFT__BLOCK_ASLEEP);
         if (seen & WEFT__BLOCK_FIRED)

@@ -299,6 +299,30 @@ static void tell_if_stalled(struct weft__worker *self)
     weft__store_release(&stall->state, WEFT__STALL_TOLD);
 }
 
+/* Lingering */
+
+static bool has_submission(void *worker)
+{
+    struct weft__worker *self = worker;
+    return !weft__inbox_is_empty(&self->loop->inbox);
+}
+
+/* Counted as searching: who announces meanwhile relies on the recheck in park,
+ * and whoever finds something leaves by idle_found(). */
+bool weft__idle_linger(struct weft__worker *self)
+{
+    if (!self->served)
+        return false;
+    self->served = false;
+    if (self->rt->driver->turn != NULL || !weft__patience_has(&self->patience))
+        return false;
+    if (!self->searching) {
+        self->searching = true;
+        weft__fetch_add_sc(&self->rt->idle.searching, 1); /* announce() reads */
+    }
+    return weft__patience_wait(&self->patience, has_submission, self);
+}
+
 /* Parking */
 
 static void withdraw(struct weft__worker *self)

@@ -91,6 +91,10 @@ void weft__idle_announce_swapped(struct weft_runtime *);
  * false if it is awake. */
 bool weft__idle_wake(struct weft__worker *);
 
+/** The worker has found nothing, and has served a foreign thread: wait awake
+ * for the next submission, if that is likely to pay. True: it has come. */
+bool weft__idle_linger(struct weft__worker *);
+
 /** The worker has found nothing: sleep until there may be something. */
 void weft__idle_park(struct weft__worker *);
 

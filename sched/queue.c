@@ -20,6 +20,8 @@
 #define FAIR 64   /* steps between two looks at what usually comes last */
 #define STARVING_NS 1000000
 
+_Thread_local bool weft__queue_woke __attribute__((tls_model("initial-exec")));
+
 /* Putting */
 
 static void put_pinned(struct weft__worker *home, struct weft__coro *coro)
@@ -49,7 +51,8 @@ void weft__queue_inject(struct weft__loop *loop, struct weft__coro *coro)
     struct weft_runtime *rt = loop->rt;
     struct weft__worker *owner = loop->owner;
     push_inbox(loop, coro); /* from here on it may run, and end */
-    if (!weft__idle_wake(owner))
+    weft__queue_woke = weft__idle_wake(owner);
+    if (!weft__queue_woke)
         weft__idle_announce_one(rt); /* it comes to it soon */
 }
 

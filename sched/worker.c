@@ -78,6 +78,13 @@ static void dispatcher_entry(void *pass);
 static void own_stack_entry(void *pass);
 static void after_switch(struct weft__worker *worker);
 
+/* Whoever submitted it may wait for it, and submit the next one then. */
+static void count_injected(struct weft__worker *worker)
+{
+    weft__count(worker, steps_injected);
+    worker->served = true;
+}
+
 static void count_step(struct weft__worker *worker, struct weft__coro *coro)
 {
     worker->budget = BUDGET;
@@ -88,7 +95,7 @@ static void count_step(struct weft__worker *worker, struct weft__coro *coro)
     if (coro->flags & WEFT__CORO_STOLEN)
         weft__count(worker, steps_stolen);
     else
-        weft__count(worker, steps_injected);
+        count_injected(worker);
     coro->flags &= (uint8_t) ~(WEFT__CORO_STOLEN | WEFT__CORO_INJECTED);
 }
 
@@ -324,6 +331,8 @@ static struct weft__coro *search(struct weft__worker *worker)
     struct weft_runtime *rt = worker->rt;
     for (;;) {
         struct weft__coro *coro = weft__steal(worker);
+        if (coro == NULL && weft__idle_linger(worker))
+            coro = weft__queue_take(worker);
         if (coro == NULL) {
             if (weft__load_acquire(&rt->phase) == WEFT__STOPPED)
                 return NULL; /* pairs with weft__runtime_stop() */

@@ -13,6 +13,7 @@
 #include "sched/deque.h"
 #include "sched/driver.h"
 #include "sched/idle.h"
+#include "sched/patience.h"
 #include "sched/pool.h"
 #include "sched/ring.h"
 #include "sched/stack.h"
@@ -91,20 +92,22 @@ struct weft__worker {
     struct weft__pool_cache tasks;
     struct weft__coro *pinned_head; /* ready and pinned, by ->link */
     struct weft__coro *pinned_tail;
-    unsigned streak;         /* steps in a row from the next slot */
-    uint64_t oldest;         /* in the deque, at the last look at it */
-    int64_t oldest_since;    /* when it had become that */
-    unsigned budget;         /* calls that may still end without a suspension */
-    unsigned calls;          /* of branches, before the next look around */
-    bool searching;          /* counted in idle.searching */
-    bool polling;            /* it queues what it polls: announce only once */
-    bool sentinel;           /* its index stands in idle.sentinel */
-    unsigned looks;          /* as the sentinel: looks that found nothing */
-    unsigned haul;           /* pieces stolen since it was out of work */
-    unsigned poor;           /* such hauls in a row that did not pay */
-    int64_t hauled;          /* when the last piece of it was stolen */
-    int64_t polled;          /* when it polled last */
-    uint64_t chance;         /* state of its random numbers */
+    unsigned streak;      /* steps in a row from the next slot */
+    uint64_t oldest;      /* in the deque, at the last look at it */
+    int64_t oldest_since; /* when it had become that */
+    unsigned budget;      /* calls that may still end without a suspension */
+    unsigned calls;       /* of branches, before the next look around */
+    bool searching;       /* counted in idle.searching */
+    bool polling;         /* it queues what it polls: announce only once */
+    bool sentinel;        /* its index stands in idle.sentinel */
+    unsigned looks;       /* as the sentinel: looks that found nothing */
+    bool served;          /* a foreign submission, since it last waited */
+    struct weft__patience patience; /* with who submits */
+    unsigned haul;                  /* pieces stolen since it was out of work */
+    unsigned poor;                  /* such hauls in a row that did not pay */
+    int64_t hauled;                 /* when the last piece of it was stolen */
+    int64_t polled;                 /* when it polled last */
+    uint64_t chance;                /* state of its random numbers */
     struct weft__look *seen; /* as the sentinel: each worker, last time */
     struct weft__stack thread_stack; /* where the thread itself began */
     uintptr_t thread;                /* written by who started it */
@@ -194,6 +197,11 @@ void weft__queue_polled(struct weft__worker *, struct weft__coro *);
 
 /** Into a loop's inbox. Any thread. */
 void weft__queue_inject(struct weft__loop *, struct weft__coro *);
+
+/** The last one that this thread injected woke its worker; who has waited for
+ * the answer clears it. For foreign threads. */
+extern _Thread_local bool weft__queue_woke
+    __attribute__((tls_model("initial-exec")));
 
 /** The next coroutine from the worker's own queues, or NULL. Owner. */
 struct weft__coro *weft__queue_take(struct weft__worker *);
