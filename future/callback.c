@@ -135,7 +135,7 @@ static int enter(struct weft__loop *loop)
 {
     struct weft_runtime *rt = loop->rt;
     weft__fetch_add_sc(&loop->submitted, 1);
-    weft__fence(); /* pairs with weft__runtime_enter() */
+    weft__fence_after_rmw(); /* pairs with weft__runtime_enter() */
     if (weft__load_fenced(&rt->phase) == WEFT__OPEN)
         return 0;
     weft__runtime_ended(rt, NULL, loop->index);

@@ -69,6 +69,7 @@
 /* The two sides of a store-load (Dekker) pair around weft__fence(). */
 #ifdef WEFT__TSAN
 #define weft__fence() ((void)0)
+#define weft__fence_after_rmw() ((void)0)
 #define weft__load_fenced(p) atomic_load_explicit((p), memory_order_seq_cst)
 #define weft__store_fenced(p, v)                                               \
     atomic_store_explicit((p), (v), memory_order_seq_cst)
@@ -77,8 +78,12 @@
 /* What gcc makes of it; clang 14 makes an mfence, eight times as slow. */
 #define weft__fence()                                                          \
     __asm__ volatile("lock; orl $0, -4(%%rsp)" ::: "memory", "cc")
+/* Where a read-modify-write comes before it and no store in between: there is
+ * no cheaper fence than that here, and none is needed behind it. */
+#define weft__fence_after_rmw() __asm__ volatile("" ::: "memory")
 #else
 #define weft__fence() atomic_thread_fence(memory_order_seq_cst)
+#define weft__fence_after_rmw() weft__fence()
 #endif
 #define weft__load_fenced(p) atomic_load_explicit((p), memory_order_relaxed)
 #define weft__store_fenced(p, v)                                               \

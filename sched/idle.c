@@ -80,7 +80,7 @@ void weft__idle_announce_one(struct weft_runtime *rt)
 
 bool weft__idle_wake(struct weft__worker *worker)
 {
-    weft__fence(); /* the work before the look; pairs with park's */
+    weft__fence_after_rmw(); /* the push before the look; pairs with park's */
     if (!(weft__load_fenced(word_of(worker)) & bit_of(worker)))
         return false;
     return claim(worker);

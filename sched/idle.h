@@ -84,11 +84,12 @@ void weft__idle_announce(struct weft_runtime *);
 /** A single piece of work was queued by a worker that will come to it soon. */
 void weft__idle_announce_one(struct weft_runtime *);
 
-/** The same for what was put in its place by an sc swap. */
+/** The same for what was put in its place by an sc swap, or a look for which a
+ * fence was made. */
 void weft__idle_announce_swapped(struct weft_runtime *);
 
-/** Work was queued for this worker: wake it if it sleeps. Any thread. Returns
- * false if it is awake. */
+/** Work was pushed into an inbox of this worker: wake it if it sleeps. Any
+ * thread. Returns false if it is awake. */
 bool weft__idle_wake(struct weft__worker *);
 
 /** The worker has found nothing, and has served a foreign thread: wait awake

@@ -53,7 +53,7 @@ void weft__queue_inject(struct weft__loop *loop, struct weft__coro *coro)
     push_inbox(loop, coro); /* from here on it may run, and end */
     weft__queue_woke = weft__idle_wake(owner);
     if (!weft__queue_woke)
-        weft__idle_announce_one(rt); /* it comes to it soon */
+        weft__idle_announce_swapped(rt); /* it comes to it soon */
 }
 
 /* To a coroutine's own worker, from any thread. */

@@ -44,7 +44,7 @@ static struct weft__coro *next(struct weft__strand *strand)
 static bool rest(struct weft__strand *strand)
 {
     weft__xchg_sc(&strand->scheduled, 0); /* pairs with weft__strand_push() */
-    weft__fence();
+    weft__fence_after_rmw();
     return weft__inbox_is_empty(&strand->pushed) ||
            weft__xchg_sc(&strand->scheduled, 1) != 0;
 }

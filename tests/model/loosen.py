@@ -40,7 +40,7 @@ FILES = {
 
 CALL = re.compile(r"\bweft__(load_acquire|load_sc|store_release|xchg|xchg_sc|"
                   r"fetch_(?:or|and|add|sub)(?:_sc)?|cas|cas_weak|cas_sc|"
-                  r"fence)\(")
+                  r"fence(?:_after_rmw)?)\(")
 # Which of them --to can still weaken.
 WEAKER = {
     "relaxed": lambda op: True,
