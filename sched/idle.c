@@ -57,24 +57,27 @@ void weft__idle_announce(struct weft_runtime *rt)
         weft__worker_self()->rt == rt)
         return;
     weft__fence(); /* the work before the looks; pairs with park's */
-    if (weft__load_fenced(&rt->idle.searching) == 0 &&
+    if (weft__load_fenced(&rt->idle.searching) <= 0 &&
         !(weft__load_fenced(&rt->idle.sentinel) & WEFT__IDLE_DOZING))
         wake_somebody(rt);
 }
 
-/* What was queued by an sc swap needs no fence of its own before the look. */
+/* What was queued by an sc swap needs no fence of its own before the looks: if
+ * one of them is older than what park or found has stored before its fence, it
+ * precedes that fence in the total order, and so does the swap, which is seen
+ * behind the fence. */
 void weft__idle_announce_swapped(struct weft_runtime *rt)
 {
     if (rt->workers > 1 && weft__load_sc(&rt->idle.sentinel) == 0 &&
-        weft__load_sc(&rt->idle.searching) == 0)
-        wake_somebody(rt); /* the looks pair with retire() and park */
+        weft__load_sc(&rt->idle.searching) <= 0)
+        wake_somebody(rt); /* the looks pair with those of park and found */
 }
 
 void weft__idle_announce_one(struct weft_runtime *rt)
 {
     if (rt->workers == 1)
         return;
-    weft__fence(); /* the work before the look; pairs with retire()'s */
+    weft__fence(); /* the work before the look; pairs with park's */
     weft__idle_announce_swapped(rt);
 }
 
@@ -164,9 +167,19 @@ static bool dozes(struct weft__worker *self)
     return self->looks < DOZES || self->poor > 0;
 }
 
-/* Returns whether somebody looks after single pieces of work from here on. */
+/* On the way to park's fence, not before: who finds work after the last look,
+ * or in the recheck, leaves as the sentinel, by weft__idle_found(). */
+static void retire(struct weft__worker *self)
+{
+    self->sentinel = false;
+    weft__store_fenced(&self->rt->idle.sentinel, 0); /* announce_one() reads */
+}
+
+/* Returns whether somebody may look after single pieces of work from here on. */
 static bool appoint(struct weft__worker *self)
 {
+    if (self->sentinel && self->looks >= LOOKS)
+        retire(self);
     if (self->sentinel)
         return true;
     if (self->rt->workers == 1 || self->looks >= LOOKS ||
@@ -182,18 +195,11 @@ static bool appoint(struct weft__worker *self)
     return true;
 }
 
-/* Then it is for the others again to wake somebody. The recheck in park comes
- * after the store. */
+/* Then it is for the others again to wake somebody. Before the next sleep come
+ * the fence and the recheck in park; the fence pairs with announce's. */
 static void stop_dozing(struct weft__worker *self)
 {
     weft__store_fenced(&self->rt->idle.sentinel, self->index + 1);
-}
-
-static void retire(struct weft__worker *self)
-{
-    self->sentinel = false;
-    weft__store_fenced(&self->rt->idle.sentinel, 0);
-    weft__fence(); /* before the recheck; pairs with announce_one()'s */
 }
 
 /* It has not begun a step since the last look: take what lies with it. */
@@ -254,10 +260,8 @@ static void look_round(struct weft__worker *self)
     }
     if (!found && self->poor > 0)
         found = probe(self);
-    self->looks = found ? 0 : self->looks + 1;
-    if (quiet || self->looks >= LOOKS)
-        retire(self); /* who has found something leaves by idle_found() */
-    else if (!dozes(self))
+    self->looks = found ? 0 : quiet ? LOOKS : self->looks + 1;
+    if (!dozes(self))
         stop_dozing(self);
 }
 
@@ -355,14 +359,18 @@ void weft__idle_park(struct weft__worker *self)
     stop_searching(self);
     weft__fence(); /* the bit before the recheck; pairs with announce's */
     uint32_t phase = weft__load_fenced(&rt->phase);
+    /* It may have left before it could see our bit; pairs with found's. */
+    covered = covered && weft__load_fenced(&rt->idle.sentinel) != 0;
     enum weft__reach reach = !covered     ? WEFT__REACH_ALL
                              : self->poor ? WEFT__REACH_OWN
                                           : WEFT__REACH_ANNOUNCED;
     if (weft__unlikely(phase != WEFT__OPEN))
         weft__runtime_check_drained(rt);
     if (phase == WEFT__STOPPED || weft__steal_any(self, reach)) {
-        if (!covered) /* nobody looks after it yet: stay on, without haste */
+        if (!covered) { /* nobody looks after it yet: stay on, without haste */
             self->looks = DOZES;
+            appoint(self);
+        }
         withdraw(self);
         return;
     }

@@ -54,8 +54,9 @@ struct weft__idle {
     /* Bit set: the worker sleeps or is about to. Set by the worker; cleared by
      * it, or by who wakes it. */
     WEFT__APART _Atomic(uint64_t) parked[WEFT__IDLE_WORDS];
-    /* Workers that were woken to search and have not found work yet. */
-    _Atomic(uint32_t) searching;
+    /* Workers that were woken to search and have not found work yet. Below 0
+     * while one leaves the search that its waker has not counted yet. */
+    _Atomic(int32_t) searching;
     /* 1 + the index of the sentinel, or 0, with DOZING. Written by that
      * worker. */
     _Atomic(uint32_t) sentinel;
@@ -74,7 +75,7 @@ static inline bool weft__idle_wants(const struct weft__idle *idle,
     for (unsigned i = 1; weft__unlikely(i * 64 < workers); i++)
         parked |= weft__load_relaxed(&idle->parked[i]);
     return weft__unlikely(parked != 0) &&
-           weft__load_relaxed(&idle->searching) == 0 &&
+           weft__load_relaxed(&idle->searching) <= 0 &&
            !(weft__load_relaxed(&idle->sentinel) & WEFT__IDLE_DOZING);
 }
 

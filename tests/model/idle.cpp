@@ -187,6 +187,14 @@ static void work(unsigned i, bool told = false)
     }
 }
 
+/* The first piece keeps it busy from here on. */
+static void run_one(unsigned i)
+{
+    weft__coro *coro = find(&w->workers[i], false);
+    if (coro != NULL)
+        run(coro);
+}
+
 template <class T, int N, int AS_WORKERS, int QUEUED>
 struct on_idle : model::scenario<T, N> {
     void set_up()
@@ -426,6 +434,52 @@ struct idle_retire : on_idle<idle_retire, 2, 2, 1> {
     }
 };
 
+/* Who is woken may find its work without the wake, and leave the search before
+ * it is counted as a searcher; and be the sentinel for a moment, on whom another
+ * one counts that is just going to sleep. */
+struct idle_uncounted : on_idle<idle_uncounted, 4, 3, 3> {
+    void thread(unsigned i)
+    {
+        if (i == 0) {
+            dawdle();
+            CHECK(weft__deque_push(&w->workers[0].deque, made(0)) == 0);
+            spawn(0, 1);
+        } else if (i == 1) {
+            run_one(1);
+        } else if (i == 2) {
+            work(2);
+        } else {
+            dawdle();
+            weft__queue_inject(&w->loops[1], made(2));
+        }
+    }
+};
+
+/* A sentinel that leaves, and comes to work of its own before it parks. */
+struct idle_retire_found : on_idle<idle_retire_found, 4, 3, 2> {
+    void set_up()
+    {
+        on_idle::set_up();
+        w->workers[1].sentinel = true;
+        w->workers[1].looks = LOOKS - 1;
+        weft__store_relaxed(&w->rt.idle.sentinel, 2);
+    }
+    void thread(unsigned i)
+    {
+        if (i == 0) {
+            dawdle();
+            spawn(0, 0);
+        } else if (i == 1) {
+            run_one(1);
+        } else if (i == 2) {
+            work(2);
+        } else {
+            dawdle();
+            weft__queue_inject(&w->loops[1], made(1));
+        }
+    }
+};
+
 /* A sentinel that stops dozing: from then on it is woken for what is announced,
  * and need not look itself. */
 struct idle_awake : on_idle<idle_awake, 2, 2, 2> {
@@ -538,6 +592,8 @@ SCENARIO(idle_searcher_next, 1);
 SCENARIO(idle_found, 1);
 SCENARIO(idle_found_dozing, 1);
 SCENARIO(idle_retire, 1);
+SCENARIO(idle_uncounted, 1);
+SCENARIO(idle_retire_found, 1);
 SCENARIO(idle_awake, 1);
 SCENARIO(idle_appoint, 1);
 SCENARIO(idle_end, 1);
