@@ -178,8 +178,9 @@ bool weft__future_start(weft_future *future)
     do
         if (seen & WEFT__CANCEL)
             return false;
-    /* Pairs with weft_cancel(): one of us came first. */
-    while (!weft__cas(&future->state, &seen, seen | WEFT__STARTED));
+    /* One of us and weft_cancel() came first, as both are in one word; neither
+     * reads what the other has written elsewhere. */
+    while (!weft__cas_relaxed(&future->state, &seen, seen | WEFT__STARTED));
     return true;
 }
 
@@ -271,13 +272,15 @@ weft_future *weft_future_ref(weft_future *future)
     future = weft__handle(future);
     if (weft__load_relaxed(&future->kind) == WEFT__STATIC)
         return handle;
-    if (weft__fetch_add(&future->refs, 1) != 0)
+    /* Goes up only: it has no part in freeing. What who dropped the last one
+     * did goes on to the next drop, in whose release sequence this stands. */
+    if (weft__fetch_add_relaxed(&future->refs, 1) != 0)
         return handle;
     /* From nothing: a running task that nobody held takes one of itself. Who
-     * dropped the last one is about to say so, or has; pairs with the drop. */
-    while (!(weft__load_acquire(&future->state) & WEFT__GONE))
+     * dropped the last one is about to say so, or has. */
+    while (!(weft__load_relaxed(&future->state) & WEFT__GONE))
         weft__pause();
-    weft__fetch_and(&future->state, ~(uint64_t)WEFT__GONE);
+    weft__fetch_and(&future->state, ~(uint64_t)WEFT__GONE); /* as the drop */
     return handle;
 }
 
@@ -433,7 +436,7 @@ int weft_future_add_done_callback(weft_future *future, weft_fn *fn, void *arg)
     weft__store_relaxed(&callback->name, "done callback");
     callback->touched = true;
     callback->waiter.fire = fire_callback;
-    weft__fetch_add(&self->rt->refs, 1);
+    weft__fetch_add_relaxed(&self->rt->refs, 1); /* ours keeps it above 0 */
     if (weft__future_add_waiter(future, &callback->waiter, 0) == 0)
         fire_callback(&callback->waiter);
     return 0;

@@ -37,8 +37,6 @@
     atomic_exchange_explicit((p), (v), memory_order_seq_cst)
 #define weft__fetch_or(p, v)                                                   \
     atomic_fetch_or_explicit((p), (v), memory_order_acq_rel)
-#define weft__fetch_or_sc(p, v)                                                \
-    atomic_fetch_or_explicit((p), (v), memory_order_seq_cst)
 #define weft__fetch_and(p, v)                                                  \
     atomic_fetch_and_explicit((p), (v), memory_order_acq_rel)
 #define weft__fetch_and_sc(p, v)                                               \
@@ -51,8 +49,6 @@
     atomic_fetch_add_explicit((p), (v), memory_order_relaxed)
 #define weft__fetch_sub(p, v)                                                  \
     atomic_fetch_sub_explicit((p), (v), memory_order_acq_rel)
-#define weft__fetch_sub_sc(p, v)                                               \
-    atomic_fetch_sub_explicit((p), (v), memory_order_seq_cst)
 
 /* Compare-and-swap: true if it swapped; otherwise *expected is what was there
  * (read with acquire). The weak one may fail for no reason: loops only. */
@@ -65,6 +61,9 @@
 #define weft__cas_sc(p, expected, v)                                           \
     atomic_compare_exchange_strong_explicit(                                   \
         (p), (expected), (v), memory_order_seq_cst, memory_order_seq_cst)
+#define weft__cas_relaxed(p, expected, v)                                      \
+    atomic_compare_exchange_strong_explicit(                                   \
+        (p), (expected), (v), memory_order_relaxed, memory_order_relaxed)
 
 /* The two sides of a store-load (Dekker) pair around weft__fence(). */
 #ifdef WEFT__TSAN
@@ -73,6 +72,10 @@
 #define weft__load_fenced(p) atomic_load_explicit((p), memory_order_seq_cst)
 #define weft__store_fenced(p, v)                                               \
     atomic_store_explicit((p), (v), memory_order_seq_cst)
+#define weft__fetch_or_fenced(p, v)                                            \
+    atomic_fetch_or_explicit((p), (v), memory_order_seq_cst)
+#define weft__fetch_sub_fenced(p, v)                                           \
+    atomic_fetch_sub_explicit((p), (v), memory_order_seq_cst)
 #else
 #if defined(__x86_64__)
 /* What gcc makes of it; clang 14 makes an mfence, eight times as slow. */
@@ -88,6 +91,10 @@
 #define weft__load_fenced(p) atomic_load_explicit((p), memory_order_relaxed)
 #define weft__store_fenced(p, v)                                               \
     atomic_store_explicit((p), (v), memory_order_relaxed)
+#define weft__fetch_or_fenced(p, v)                                            \
+    atomic_fetch_or_explicit((p), (v), memory_order_relaxed)
+#define weft__fetch_sub_fenced(p, v)                                           \
+    atomic_fetch_sub_explicit((p), (v), memory_order_relaxed)
 #endif
 
 /** Tell the core that this is a spin loop. */

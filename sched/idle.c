@@ -29,7 +29,9 @@ static bool claim(struct weft__worker *worker)
     if (!(weft__fetch_and_sc(word_of(worker), ~bit) & bit))
         return false;
     struct weft_runtime *rt = worker->rt;
-    weft__fetch_add_sc(&rt->idle.searching, 1);
+    /* Publishes nothing: who reads it late wakes one more than needed, and who
+     * counts on this one is heard by its stop_searching(), behind a fence. */
+    weft__fetch_add_relaxed(&rt->idle.searching, 1);
     struct weft__worker *self = weft__worker_self();
     if (self != NULL)
         weft__count(self, wakes);
@@ -89,9 +91,10 @@ bool weft__idle_wake(struct weft__worker *worker)
     return claim(worker);
 }
 
+/* Needs no fence: nobody is left out for what a look shows, and who does not
+ * see the phase yet sees it when the wake has ended its sleep. */
 void weft__idle_wake_all(struct weft_runtime *rt)
 {
-    weft__fence(); /* the phase before the look; pairs with park's */
     for (unsigned i = 0; i < rt->workers; i++)
         if (!claim(&rt->worker[i]))
             rt->driver->wake(&rt->loop[i]);
@@ -104,8 +107,8 @@ static void stop_searching(struct weft__worker *worker)
     if (!worker->searching)
         return;
     worker->searching = false;
-    /* Before the recheck in park: pairs with the look in announce. */
-    weft__fetch_sub_sc(&worker->rt->idle.searching, 1);
+    /* Both callers have a fence behind it: pairs with the look in announce. */
+    weft__fetch_sub_fenced(&worker->rt->idle.searching, 1);
 }
 
 /* Whoever queued something meanwhile saw a searcher, or a sentinel, and woke
@@ -117,7 +120,7 @@ void weft__idle_found(struct weft__worker *worker)
     worker->looks = worker->poor < DOZES ? worker->poor : DOZES;
     if (worker->sentinel) {
         worker->sentinel = false;
-        weft__xchg_sc(&rt->idle.sentinel, 0); /* announce_one() reads */
+        weft__store_fenced(&rt->idle.sentinel, 0); /* announce_one() reads */
     }
     stop_searching(worker);
     weft__fence(); /* the leaving before the look; pairs with announce's */
@@ -185,10 +188,13 @@ static bool appoint(struct weft__worker *self)
     if (self->rt->workers == 1 || self->looks >= LOOKS ||
         all_others_parked(self))
         return false;
-    uint32_t none = 0; /* read by announce_one() */
+    uint32_t none = 0;
     uint32_t doze = dozes(self) ? WEFT__IDLE_DOZING : 0;
     uint32_t mine = (self->index + 1) | doze;
-    if (weft__cas_sc(&self->rt->idle.sentinel, &none, mine)) {
+    /* Needs no order: who reads the 0 wakes somebody, who reads this counts on
+     * our looks, the last of which is the recheck after retire(); and who fails
+     * here looks again behind park's fence. */
+    if (weft__cas_relaxed(&self->rt->idle.sentinel, &none, mine)) {
         self->sentinel = true;
         look_from_now(self);
     }
@@ -355,7 +361,7 @@ void weft__idle_park(struct weft__worker *self)
 {
     struct weft_runtime *rt = self->rt;
     bool covered = appoint(self);
-    weft__fetch_or_sc(word_of(self), bit_of(self)); /* pairs with claim() */
+    weft__fetch_or_fenced(word_of(self), bit_of(self)); /* claim() clears it */
     stop_searching(self);
     weft__fence(); /* the bit before the recheck; pairs with announce's */
     uint32_t phase = weft__load_fenced(&rt->phase);

@@ -139,6 +139,28 @@ struct deque_growth : on_deque<deque_growth, 3> {
     void check() { all_taken(5); }
 };
 
+/* A guess at the oldest item, while the array is replaced. */
+struct deque_peek : on_deque<deque_peek, 2> {
+    void set_up()
+    {
+        on_deque::set_up();
+        push(0);
+    }
+    void thread(unsigned i)
+    {
+        if (i != 0) {
+            while (weft__load_relaxed(&w->pushed) < (int)rl::rand(2))
+                weft__pause();
+            CHECK(weft__deque_peek(&w->deque) == &w->items[0]);
+            return;
+        }
+        push(1);
+        push(2);
+        weft__store_relaxed(&w->pushed, 1);
+    }
+    void check() { all_taken(3); }
+};
+
 /* Pushes that reuse a slot as soon as a thief has moved on. */
 struct deque_reuse : on_deque<deque_reuse, 2> {
     void thread(unsigned i)
@@ -235,6 +257,7 @@ struct ring_never_empty : on_ring<ring_never_empty, 3> {
 SCENARIO(deque_last, 1);
 SCENARIO(deque_again, 1);
 SCENARIO(deque_growth, 1);
+SCENARIO(deque_peek, 0.2);
 SCENARIO(deque_reuse, 1);
 SCENARIO(ring_takers, 1);
 SCENARIO(ring_never_empty, 1);

@@ -111,7 +111,10 @@ struct lock_held : on_inbox<lock_held, 3> {
             weft__lock(&w->lock);
         }
         w->count = w->count + 1;
-        weft__unlock(&w->lock);
+        if (rl::rand(2) == 0)
+            weft__unlock(&w->lock);
+        else
+            weft__unlock_last(&w->lock);
     }
     void check() { CHECK(w->count == 2 + w->tries); }
 };
