@@ -51,19 +51,34 @@ static void os_free(void *memory)
     free(memory);
 }
 
-/* Over-map, then cut the ends off: how one gets alignment from mmap(2). */
+/* MAP_STACK says from the start, since Linux 6.7, what MADV_NOHUGEPAGE would
+ * say later: so what lies side by side becomes one mapping at once. */
+static char *map_anywhere(size_t size)
+{
+    return mmap(NULL, size, PROT_READ | PROT_WRITE,
+                MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_STACK, -1, 0);
+}
+
+/* The kernel begins with the highest place, so next to the last one, which is
+ * aligned if that was. Else over-map and cut the ends off, as little as can be
+ * at the upper one: so that this one, too, lies next to the last. */
 static long os_map(size_t size, size_t align, void **out)
 {
-    size_t room = size + align;
-    char *at = mmap(NULL, room, PROT_READ | PROT_WRITE,
-                    MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    char *at = map_anywhere(size);
+    if (at != MAP_FAILED && (uintptr_t)at % align == 0) {
+        *out = at;
+        return 0;
+    }
+    if (at != MAP_FAILED)
+        munmap(at, size);
+    at = map_anywhere(size + align);
     if (at == MAP_FAILED)
         return -errno;
-    size_t head = (align - (uintptr_t)at % align) % align;
-    if (head > 0)
-        munmap(at, head);
-    if (room - head > size)
-        munmap(at + head + size, room - head - size);
+    size_t tail = (uintptr_t)(at + align) % align;
+    size_t head = align - tail;
+    munmap(at, head);
+    if (tail > 0)
+        munmap(at + head + size, tail);
     *out = at + head;
     return 0;
 }
