@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/* Stacks: see stack.h. Runs on any thread, under the depot's lock. */
+/* Stacks: see stack.h. Runs on any thread, mostly under the depot's lock. */
 #include "sched/stack.h"
 
 #include "sched/sanitize.h"
@@ -21,9 +21,12 @@
  * 1 000 tasks of one worker took 45 ns instead of 39). */
 #define PAGE ((size_t)4096)
 
+#define BATCH 32 /* given back between two looks at the queues */
+#define QUIET_NS 1000000000
+
 struct kind {
     size_t usable;
-    size_t slots; /* a slab */
+    unsigned slots; /* a slab, at most 64; and so many are kept at hand */
 };
 
 static const struct kind classes[WEFT__STACK_CLASSES] = {
@@ -32,11 +35,14 @@ static const struct kind classes[WEFT__STACK_CLASSES] = {
     [WEFT__STACK_HUGE] = {PAGE + ((size_t)8 << 20), 2},
 };
 
+/* One mapping, cut into slots. In one list of its shelf. */
 struct weft__slab {
     struct weft__slab *next;
+    struct weft__slab **link; /* what points to it */
     char *at;
     size_t size;
-    size_t used; /* slots handed out so far, from the lowest; under the lock */
+    uint64_t vacant;  /* slots without a stack; under the lock */
+    unsigned guarded; /* slots with a guard, from the lowest; the same */
     unsigned kind;
 };
 
@@ -69,10 +75,36 @@ static bool probe_guard(void)
     return known;
 }
 
+static void on_quiet(struct weft__alarm *alarm, struct weft__worker *unused);
+
 void weft__depot_init(struct weft__depot *depot)
 {
     *depot = (struct weft__depot){.guard_install = probe_guard()};
     depot->limit = depot->guard_install ? SIZE_MAX : SPLIT_LIMIT;
+    depot->quiet.fire = on_quiet;
+}
+
+/* Slabs */
+
+static uint64_t all_slots(unsigned kind)
+{
+    return UINT64_MAX >> (64 - classes[kind].slots);
+}
+
+static void slab_enter(struct weft__slab *slab, struct weft__slab **list)
+{
+    slab->next = *list;
+    slab->link = list;
+    if (slab->next != NULL)
+        slab->next->link = &slab->next;
+    *list = slab;
+}
+
+static void slab_leave(struct weft__slab *slab)
+{
+    *slab->link = slab->next;
+    if (slab->next != NULL)
+        slab->next->link = slab->link;
 }
 
 static struct weft__slab *slab_new(unsigned kind)
@@ -82,6 +114,7 @@ static struct weft__slab *slab_new(unsigned kind)
         return NULL;
     void *at = NULL;
     slab->kind = kind;
+    slab->vacant = all_slots(kind);
     slab->size = slot_size(kind) * classes[kind].slots;
     if (weft__os->map(slab->size, 4096, &at) < 0) {
         weft__mem_free(slab);
@@ -93,60 +126,117 @@ static struct weft__slab *slab_new(unsigned kind)
     return slab;
 }
 
-static bool guard(struct weft__depot *depot, char *at)
+static struct weft__stack *stack_in(struct weft__slab *slab, unsigned slot)
 {
+    char *end = slab->at + (slot + 1) * slot_size(slab->kind);
+    return (struct weft__stack *)(void *)end - 1;
+}
+
+static void slab_free(struct weft__slab *slab)
+{
+    uint64_t open = all_slots(slab->kind) & ~slab->vacant;
+    for (; open != 0; open &= open - 1)
+        weft__sanitize_stack_close(
+            stack_in(slab, (unsigned)__builtin_ctzll(open)));
+    weft__os->unmap(slab->at, slab->size);
+    weft__mem_free(slab);
+}
+
+static void slabs_free(struct weft__slab *slab)
+{
+    for (struct weft__slab *next; slab != NULL; slab = next) {
+        next = slab->next;
+        slab_free(slab);
+    }
+}
+
+void weft__depot_fini(struct weft__depot *depot)
+{
+    for (unsigned kind = 0; kind < WEFT__STACK_CLASSES; kind++) {
+        slabs_free(depot->shelf[kind].roomy);
+        slabs_free(depot->shelf[kind].full);
+        depot->shelf[kind] = (struct weft__shelf){0};
+    }
+}
+
+/* Taking */
+
+/* A vacant slot has its guard already if it once was in use: what is given back
+ * is only what lies above. */
+static bool guard(struct weft__depot *depot, struct weft__slab *slab,
+                  unsigned slot)
+{
+    if (slot < slab->guarded)
+        return true;
+    if (depot->guards >= depot->limit)
+        return false;
+    char *at = slab->at + slot * slot_size(slab->kind);
     long rc = depot->guard_install
                   ? weft__os->advise(at, WEFT__STACK_GUARD, MADV_GUARD_INSTALL)
                   : weft__os->protect(at, WEFT__STACK_GUARD, PROT_NONE);
-    return rc == 0;
+    if (rc != 0)
+        return false;
+    slab->guarded++;
+    depot->guards++;
+    return true;
 }
 
-/* The next slot of a slab that has one; NULL if it cannot be guarded. */
+/* The lowest vacant slot of a slab; NULL if it cannot be guarded. */
 static struct weft__stack *slot_open(struct weft__depot *depot,
                                      struct weft__slab *slab)
 {
-    size_t slot = slot_size(slab->kind);
-    char *at = slab->at + slab->used * slot;
-    if (!guard(depot, at))
+    unsigned slot = (unsigned)__builtin_ctzll(slab->vacant);
+    if (!guard(depot, slab, slot))
         return NULL;
-    struct weft__stack *stack = (void *)(at + slot);
-    stack -= 1;
+    struct weft__stack *stack = stack_in(slab, slot);
     *stack = (struct weft__stack){
-        .low = at + WEFT__STACK_GUARD,
+        .low = slab->at + slot * slot_size(slab->kind) + WEFT__STACK_GUARD,
+        .slab = slab,
+        .slot = (uint8_t)slot,
         .kind = (uint8_t)slab->kind,
     };
-    uintptr_t top = (uintptr_t)stack - (slab->used % COLOURS) * 128;
+    uintptr_t top = (uintptr_t)stack - (slot % COLOURS) * 128;
     stack->top = (void *)(top & ~(uintptr_t)63);
     weft__sanitize_stack_open(stack);
-    slab->used++;
-    depot->count++;
+    slab->vacant &= slab->vacant - 1;
     return stack;
 }
 
-static struct weft__stack *take_fresh(struct weft__depot *depot, unsigned kind)
+static struct weft__stack *take_vacant(struct weft__depot *depot, unsigned kind)
 {
-    if (depot->count >= depot->limit)
-        return NULL;
-    struct weft__slab *slab = depot->fresh[kind];
-    if (slab == NULL || slab->used == classes[kind].slots) {
-        slab = slab_new(kind);
+    struct weft__shelf *shelf = &depot->shelf[kind];
+    if (shelf->roomy == NULL) {
+        struct weft__slab *slab =
+            depot->guards < depot->limit ? slab_new(kind) : NULL;
         if (slab == NULL)
             return NULL;
-        slab->next = depot->slabs;
-        depot->slabs = slab;
-        depot->fresh[kind] = slab;
+        slab_enter(slab, &shelf->roomy);
     }
-    return slot_open(depot, slab);
+    struct weft__slab *slab = shelf->roomy;
+    struct weft__stack *stack = slot_open(depot, slab);
+    if (slab->vacant == 0) {
+        slab_leave(slab);
+        slab_enter(slab, &shelf->full);
+    }
+    return stack;
+}
+
+static struct weft__stack *shelf_pop(struct weft__shelf *shelf)
+{
+    struct weft__stack *stack = shelf->free;
+    shelf->free = stack->next;
+    shelf->count--;
+    return stack;
 }
 
 struct weft__stack *weft__depot_take(struct weft__depot *depot, unsigned kind)
 {
+    struct weft__shelf *shelf = &depot->shelf[kind];
     weft__lock(&depot->lock);
-    struct weft__stack *stack = depot->free[kind];
-    if (stack != NULL)
-        depot->free[kind] = stack->next;
-    else
-        stack = take_fresh(depot, kind);
+    struct weft__stack *stack =
+        shelf->free != NULL ? shelf_pop(shelf) : take_vacant(depot, kind);
+    if (shelf->count < shelf->least)
+        shelf->least = shelf->count;
     weft__unlock(&depot->lock);
     return stack;
 }
@@ -154,28 +244,143 @@ struct weft__stack *weft__depot_take(struct weft__depot *depot, unsigned kind)
 void weft__depot_give(struct weft__depot *depot, struct weft__stack *first,
                       struct weft__stack *last)
 {
+    unsigned kind = first->kind;
+    struct weft__shelf *shelf = &depot->shelf[kind];
+    size_t count = 1;
+    for (struct weft__stack *one = first; one != last; one = one->next)
+        count++;
     weft__lock(&depot->lock);
-    last->next = depot->free[first->kind];
-    depot->free[first->kind] = first;
+    last->next = shelf->free;
+    shelf->free = first;
+    shelf->count += count;
+    if (shelf->count > classes[kind].slots &&
+        weft__load_relaxed(&depot->tidiness) == WEFT__DEPOT_TIDY)
+        weft__store_relaxed(&depot->tidiness, WEFT__DEPOT_MUCH);
     weft__unlock(&depot->lock);
 }
 
-static void slab_free(struct weft__slab *slab)
+/* Giving back */
+
+/* A round of it begins: what nobody took for QUIET_NS, less what is kept. */
+static void on_quiet(struct weft__alarm *alarm, struct weft__worker *unused)
 {
-    size_t slot = slot_size(slab->kind);
-    for (size_t i = 0; i < slab->used; i++) {
-        struct weft__stack *stack = (void *)(slab->at + (i + 1) * slot);
-        weft__sanitize_stack_close(stack - 1);
+    struct weft__depot *depot =
+        weft__container_of(alarm, struct weft__depot, quiet);
+    (void)unused;
+    weft__lock(&depot->lock);
+    for (unsigned kind = 0; kind < WEFT__STACK_CLASSES; kind++) {
+        struct weft__shelf *shelf = &depot->shelf[kind];
+        size_t idle = shelf->least < shelf->count ? shelf->least : shelf->count;
+        size_t keep = classes[kind].slots;
+        shelf->surplus = idle > keep ? idle - keep : 0;
     }
-    weft__os->unmap(slab->at, slab->size);
-    weft__mem_free(slab);
+    weft__store_relaxed(&depot->tidiness, WEFT__DEPOT_DUE);
+    weft__unlock(&depot->lock);
 }
 
-void weft__depot_fini(struct weft__depot *depot)
+/* Under the lock. */
+static size_t take_surplus(struct weft__depot *depot, struct weft__stack **out)
 {
-    for (struct weft__slab *slab = depot->slabs, *next; slab; slab = next) {
-        next = slab->next;
-        slab_free(slab);
+    size_t n = 0;
+    for (unsigned kind = 0; kind < WEFT__STACK_CLASSES; kind++) {
+        struct weft__shelf *shelf = &depot->shelf[kind];
+        if (shelf->count <= classes[kind].slots)
+            shelf->surplus = 0;
+        for (; n < BATCH && shelf->surplus > 0; shelf->surplus--)
+            out[n++] = shelf_pop(shelf);
     }
-    depot->slabs = NULL;
+    return n;
+}
+
+/* The round is over. Under the lock. */
+static void end_round(struct weft__depot *depot)
+{
+    enum weft__tidiness tidiness = WEFT__DEPOT_TIDY;
+    for (unsigned kind = 0; kind < WEFT__STACK_CLASSES; kind++)
+        if (depot->shelf[kind].count > classes[kind].slots)
+            tidiness = WEFT__DEPOT_MUCH;
+    weft__store_relaxed(&depot->tidiness, tidiness);
+}
+
+struct vacancy {
+    struct weft__slab *slab;
+    unsigned slot;
+};
+
+/* Nobody else knows this stack. Its header goes with the rest, so where it lay
+ * is told apart. If the system refuses nothing is lost but the memory. */
+static struct vacancy discard(struct weft__stack *stack)
+{
+    struct vacancy at = {stack->slab, stack->slot};
+    weft__sanitize_stack_close(stack);
+    weft__os->advise(stack->low, classes[stack->kind].usable, MADV_DONTNEED);
+    return at;
+}
+
+/* Returns the slab if it is empty now, and in no list. Under the lock. */
+static struct weft__slab *vacate(struct weft__depot *depot, struct vacancy at)
+{
+    struct weft__slab *slab = at.slab;
+    bool was_full = slab->vacant == 0;
+    slab->vacant |= UINT64_C(1) << at.slot;
+    bool empty = slab->vacant == all_slots(slab->kind);
+    if (was_full || empty)
+        slab_leave(slab);
+    if (empty)
+        depot->guards -= slab->guarded;
+    else if (was_full)
+        slab_enter(slab, &depot->shelf[slab->kind].roomy);
+    return empty ? slab : NULL;
+}
+
+static void give_back(struct weft__depot *depot, struct weft__stack **stacks,
+                      size_t n)
+{
+    struct vacancy at[BATCH];
+    struct weft__slab *empty = NULL;
+    for (size_t i = 0; i < n; i++)
+        at[i] = discard(stacks[i]);
+    weft__lock(&depot->lock);
+    for (size_t i = 0; i < n; i++) {
+        struct weft__slab *slab = vacate(depot, at[i]);
+        if (slab != NULL)
+            slab_enter(slab, &empty);
+    }
+    weft__unlock(&depot->lock);
+    slabs_free(empty); /* their page tables and guards, too */
+}
+
+static bool give_back_some(struct weft__depot *depot)
+{
+    struct weft__stack *stacks[BATCH];
+    weft__lock(&depot->lock);
+    size_t n = take_surplus(depot, stacks);
+    if (n == 0 && weft__load_relaxed(&depot->tidiness) == WEFT__DEPOT_DUE)
+        end_round(depot);
+    weft__unlock(&depot->lock);
+    give_back(depot, stacks, n);
+    return n > 0;
+}
+
+static void watch(struct weft__depot *depot, struct weft__loop *loop)
+{
+    weft__lock(&depot->lock);
+    bool first = weft__load_relaxed(&depot->tidiness) == WEFT__DEPOT_MUCH;
+    for (unsigned kind = 0; first && kind < WEFT__STACK_CLASSES; kind++)
+        depot->shelf[kind].least = SIZE_MAX;
+    if (first)
+        weft__store_relaxed(&depot->tidiness, WEFT__DEPOT_WATCHED);
+    weft__unlock(&depot->lock);
+    if (first)
+        weft__alarm_arm(&depot->quiet, loop, weft__os->now() + QUIET_NS);
+}
+
+bool weft__depot_tidy_now(struct weft__depot *depot, struct weft__loop *loop)
+{
+    if (weft__load_relaxed(&depot->tidiness) == WEFT__DEPOT_DUE &&
+        give_back_some(depot))
+        return true;
+    if (weft__load_relaxed(&depot->tidiness) == WEFT__DEPOT_MUCH)
+        watch(depot, loop);
+    return false;
 }

@@ -21,11 +21,11 @@
 
 #include <errno.h>
 
-#define STACK_CACHE 64
-#define POLL_EVERY 64  /* steps between two looks at the clock */
-#define POLL_NS 50000  /* between two looks at the kernel, if busy */
-#define BUDGET 64      /* calls in one step that need not suspend */
-#define LEND_UP_TO 256 /* fresh ones in the queue: more want their turn */
+#define STACK_CACHE 64u /* and a quarter of that of each larger kind */
+#define POLL_EVERY 64   /* steps between two looks at the clock */
+#define POLL_NS 50000   /* between two looks at the kernel, if busy */
+#define BUDGET 64       /* calls in one step that need not suspend */
+#define LEND_UP_TO 256  /* fresh ones in the queue: more want their turn */
 
 _Thread_local struct weft__worker *weft__worker_of_thread
     __attribute__((tls_model("initial-exec")));
@@ -62,7 +62,7 @@ static struct weft__stack *stack_take(struct weft__worker *worker,
 static void stack_give(struct weft__worker *worker, struct weft__stack *stack)
 {
     unsigned kind = stack->kind;
-    if (worker->stack_count[kind] >= STACK_CACHE) {
+    if (worker->stack_count[kind] >= STACK_CACHE >> 2 * kind) {
         weft__count_n(worker, stacks, (uint64_t)-1);
         weft__depot_give(&worker->rt->stacks, stack, stack);
         return;
@@ -326,6 +326,17 @@ bool weft__worker_is_wanted(struct weft__worker *worker)
            !weft__inbox_is_empty(&worker->loop->inbox);
 }
 
+/* Nothing to do: a good time to give memory back. Not at the end, which waits
+ * for workers that park. */
+static bool tidy(struct weft__worker *worker)
+{
+    struct weft_runtime *rt = worker->rt;
+    if (!weft__depot_tidy(&rt->stacks, worker->loop))
+        return false;
+    poll_if_due(worker);
+    return true;
+}
+
 static struct weft__coro *search(struct weft__worker *worker)
 {
     struct weft_runtime *rt = worker->rt;
@@ -334,9 +345,11 @@ static struct weft__coro *search(struct weft__worker *worker)
         if (coro == NULL && weft__idle_linger(worker))
             coro = weft__queue_take(worker);
         if (coro == NULL) {
-            if (weft__load_acquire(&rt->phase) == WEFT__STOPPED)
+            uint32_t phase = weft__load_acquire(&rt->phase);
+            if (phase == WEFT__STOPPED)
                 return NULL; /* pairs with weft__runtime_stop() */
-            weft__idle_park(worker);
+            if (phase != WEFT__OPEN || !tidy(worker))
+                weft__idle_park(worker);
             coro = weft__queue_take(worker);
         }
         if (coro != NULL) {

@@ -6,6 +6,7 @@
 #include "sched/stack.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
@@ -221,14 +222,14 @@ Test(stack, comes_back_last_in_first_out)
     struct weft__stack *a = weft__depot_take(&depot, WEFT__STACK_DEFAULT);
     struct weft__stack *b = weft__depot_take(&depot, WEFT__STACK_DEFAULT);
     struct weft__stack *large = weft__depot_take(&depot, WEFT__STACK_LARGE);
-    size_t count = depot.count;
+    size_t count = depot.guards;
     weft__depot_give(&depot, a, a);
     weft__depot_give(&depot, b, b);
     weft__depot_give(&depot, large, large);
     cr_assert_eq(weft__depot_take(&depot, WEFT__STACK_DEFAULT), b);
     cr_assert_eq(weft__depot_take(&depot, WEFT__STACK_DEFAULT), a);
     cr_assert_eq(weft__depot_take(&depot, WEFT__STACK_LARGE), large);
-    cr_assert_eq(depot.count, count);
+    cr_assert_eq(depot.guards, count);
     a->next = b;
     weft__depot_give(&depot, a, b);
     cr_assert_eq(weft__depot_take(&depot, WEFT__STACK_DEFAULT), a);
@@ -250,5 +251,114 @@ Test(stack, tops_differ_in_colour)
     for (; lines != 0; lines &= lines - 1)
         colours++;
     cr_assert_geq(colours, 8);
+    weft__depot_fini(&depot);
+}
+
+/* Giving back: as if the alarm had been set when the last was given, and had
+ * rung. */
+
+static void give_back_all(struct weft__depot *depot)
+{
+    for (unsigned kind = 0; kind < WEFT__STACK_CLASSES; kind++)
+        depot->shelf[kind].least = SIZE_MAX;
+    depot->quiet.fire(&depot->quiet, NULL);
+    while (weft__depot_tidy(depot, NULL))
+        ;
+}
+
+static void goes_and_comes(unsigned kind)
+{
+    enum { MANY = 300 };
+    struct weft__stack *stack[MANY];
+    struct weft__depot depot;
+    weft__depot_init(&depot);
+    for (int i = 0; i < MANY; i++) {
+        cr_assert_not_null(stack[i] = weft__depot_take(&depot, kind));
+        memset((char *)stack[i]->top - 9000, 0x5a, 9000);
+    }
+    for (int i = 0; i < MANY; i++)
+        if (i % 100 != 0)
+            weft__depot_give(&depot, stack[i], stack[i]);
+    give_back_all(&depot);
+    cr_assert_leq(depot.shelf[kind].count, 64);
+    cr_assert_eq(depot.shelf[kind].surplus, 0);
+    cr_assert_leq(depot.guards, MANY);
+    for (int i = 0; i < MANY; i++) {
+        if (i % 100 != 0)
+            cr_assert_not_null(stack[i] = weft__depot_take(&depot, kind));
+        expect_guarded(stack[i]);
+        for (int j = 0; j < i; j++)
+            cr_assert_neq(stack[i], stack[j]);
+    }
+    for (int i = 0; i < MANY; i += 100)
+        cr_expect_eq(((char *)stack[i]->top)[-9000], 0x5a, "in use");
+    weft__depot_fini(&depot);
+}
+
+Test(stack, goes_back_and_comes_again)
+{
+    for (unsigned kind = 0; kind < WEFT__STACK_CLASSES; kind++)
+        goes_and_comes(kind);
+}
+
+Test(stack, goes_back_without_markers, .init = without_markers,
+     .fini = as_it_is)
+{
+    for (unsigned kind = 0; kind < WEFT__STACK_CLASSES; kind++)
+        goes_and_comes(kind);
+}
+
+Test(stack, goes_back_only_if_nobody_wanted_it)
+{
+    enum { MANY = 300 };
+    struct weft__stack *stack[MANY];
+    struct weft__depot depot;
+    weft__depot_init(&depot);
+    for (int i = 0; i < MANY; i++)
+        stack[i] = weft__depot_take(&depot, 0);
+    for (int i = 0; i < MANY; i++)
+        weft__depot_give(&depot, stack[i], stack[i]);
+    depot.shelf[0].least = SIZE_MAX; /* the alarm is set */
+    for (int i = 0; i < 100; i++)
+        stack[i] = weft__depot_take(&depot, 0);
+    for (int i = 0; i < 100; i++)
+        weft__depot_give(&depot, stack[i], stack[i]);
+    cr_assert_eq(depot.shelf[0].least, MANY - 100);
+    depot.quiet.fire(&depot.quiet, NULL);
+    cr_assert_eq(depot.shelf[0].surplus, MANY - 100 - 64);
+    weft__depot_fini(&depot);
+}
+
+/* Mappings: side by side, and one for the kernel; guards do not split them. */
+
+static int mappings(void)
+{
+    FILE *maps = fopen("/proc/self/maps", "re");
+    int lines = 0;
+    int c;
+    while ((c = getc(maps)) != EOF)
+        lines += c == '\n';
+    fclose(maps);
+    return lines;
+}
+
+Test(stack, slabs_lie_side_by_side)
+{
+    enum { SLABS = 50, IN_EACH = 64 };
+    struct weft__depot depot;
+    void *other[SLABS];
+    weft__depot_init(&depot);
+    int before = mappings();
+    for (int i = 0; i < SLABS; i++) {
+        for (int j = 0; j < IN_EACH; j++)
+            cr_assert_not_null(weft__depot_take(&depot, WEFT__STACK_DEFAULT));
+        cr_assert_eq(weft__os->map(65536, 65536, &other[i]), 0);
+        cr_assert_eq((uintptr_t)other[i] % 65536, 0);
+    }
+    /* ThreadSanitizer maps for each stack; Linux before 6.7 for the others. */
+    if (depot.guard_install && weft__depot_take(&depot, 0)->fiber == NULL)
+        cr_expect_leq(mappings() - before, SLABS / 2);
+    for (int i = 0; i < SLABS; i++)
+        weft__os->unmap(other[i], 65536);
     weft__depot_fini(&depot);
 }
