@@ -178,3 +178,9 @@ Test(ledger, many_workers, .timeout = 240)
 {
     balance(16, (long)weft_test_scaled(200000), 64);
 }
+
+/* On two CPUs, mostly. */
+Test(ledger, far_more_workers_than_cpus, .timeout = 240)
+{
+    balance(64, (long)weft_test_scaled(100000), 64);
+}
