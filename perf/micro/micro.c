@@ -29,6 +29,7 @@ static const struct workload {
     const char *about;
 } workloads[] = {
     {"spawn_join", perf_micro_spawn_join, "1 000 tasks spawned, then awaited"},
+    {"crowded", perf_micro_crowded, "spawn_join with 64 workers"},
     {"spawn_one", perf_micro_spawn_one, "a task spawned and awaited at once"},
     {"yield", perf_micro_yield, "1 000 tasks let each other run"},
     {"pingpong", perf_micro_pingpong, "a round trip between two tasks"},
@@ -54,6 +55,7 @@ static const struct workload {
     {"remote_storm", perf_micro_remote_storm,
      "a coroutine submitted by one of 8 foreign threads"},
     {"sleepers", perf_micro_sleepers, "tasks asleep at once"},
+    {"later", perf_micro_later, "callbacks that wait for their moment"},
 };
 
 #define WORKLOADS (sizeof(workloads) / sizeof(workloads[0]))
@@ -70,7 +72,9 @@ struct session {
 /* The medians of some runs of a workload. */
 struct outcome {
     uint64_t ops;
-    double ns_per_op, best, worst, rss_per_task, per_worker;
+    uint64_t mappings; /* of the last */
+    double ns_per_op, best, worst, rss_per_task, per_worker, per_bare_stack,
+        of_two;
     weft_counters counters; /* of the last */
 };
 
@@ -78,6 +82,7 @@ static int repeat(const struct session *session, const struct workload *work,
                   struct outcome *out)
 {
     static double ns[REPEAT_MAX], rss[REPEAT_MAX], each[REPEAT_MAX];
+    static double bare[REPEAT_MAX], two[REPEAT_MAX];
 
     for (uint64_t i = 0; i < session->repeat; i++) {
         struct perf_micro micro = {.workers = (unsigned)session->workers,
@@ -90,7 +95,10 @@ static int repeat(const struct session *session, const struct workload *work,
         ns[i] = micro.ns / (double)micro.ops;
         rss[i] = micro.rss_per_task;
         each[i] = micro.per_worker;
+        bare[i] = micro.per_bare_stack;
+        two[i] = micro.of_two;
         out->ops = micro.ops;
+        out->mappings = micro.mappings;
         out->counters = micro.counters;
     }
     out->ns_per_op = perf_median(ns, session->repeat);
@@ -98,6 +106,8 @@ static int repeat(const struct session *session, const struct workload *work,
     out->worst = ns[session->repeat - 1];
     out->rss_per_task = perf_median(rss, session->repeat);
     out->per_worker = perf_median(each, session->repeat);
+    out->per_bare_stack = perf_median(bare, session->repeat);
+    out->of_two = perf_median(two, session->repeat);
     return 0;
 }
 
@@ -115,9 +125,16 @@ static int print_json(const struct session *session,
     perf_json_count(&json, "ops", out->ops);
     if (out->rss_per_task > 0) {
         perf_json_real(&json, "rss_per_task", out->rss_per_task);
+        perf_json_count(&json, "mappings", out->mappings);
+    }
+    if (out->per_bare_stack > 0) {
+        perf_json_real(&json, "per_bare_stack", out->per_bare_stack);
     }
     if (out->per_worker > 0) {
         perf_json_real(&json, "per_worker", out->per_worker);
+    }
+    if (out->of_two > 0) {
+        perf_json_real(&json, "of_two", out->of_two);
     }
     perf_json_real(&json, "ns_per_op", out->ns_per_op);
     perf_json_real(&json, "ns_per_op_min", out->best);
@@ -149,8 +166,19 @@ static void add_row(struct session *session, const struct workload *work,
     char about[160] = "";
 
     if (out->rss_per_task > 0) {
-        snprintf(about, sizeof(about), "%s B of memory each; ",
-                 perf_format_real(out->rss_per_task).s);
+        snprintf(about, sizeof(about), "%s B of memory each, %s mappings; ",
+                 perf_format_real(out->rss_per_task).s,
+                 perf_format_count(out->mappings).s);
+    }
+    if (out->per_bare_stack > 0) {
+        size_t n = strlen(about);
+
+        snprintf(about + n, sizeof(about) - n, "CPU of %s bare stacks; ",
+                 perf_format_real(out->per_bare_stack).s);
+    }
+    if (out->of_two > 0) {
+        snprintf(about, sizeof(about), "%s of the speed of two workers; ",
+                 perf_format_real(out->of_two).s);
     }
     if (out->per_worker > 0) {
         snprintf(about, sizeof(about), "%s of plain code per worker; ",
@@ -383,7 +411,7 @@ int perf_micro_command(int argc, char **argv)
         "micro", "[WORKLOAD ...]",
         "Measure single operations of the runtime. Workloads: calibrate "
         "spawn_join spawn_one\nyield pingpong foreign_sync foreign_pipe "
-        "timer_cancel sleepers (default: all).",
+        "timer_cancel sleepers later (default: all).",
         options};
     int others = perf_options_parse(&command, argc, argv);
 

@@ -18,9 +18,12 @@ struct perf_micro {
     uint64_t scale; /* counts are divided by it */
 
     uint64_t ops;
-    double ns;           /* of all operations together */
-    double rss_per_task; /* sleepers alone; bytes */
-    double per_worker;   /* see perf_micro_against(); 0: not known */
+    double ns;             /* of all operations together */
+    double rss_per_task;   /* sleepers and later alone; bytes */
+    uint64_t mappings;     /* the same; lines of /proc/self/maps */
+    double per_bare_stack; /* sleepers alone, of CPU; 0: not known */
+    double of_two;         /* crowded alone; 0: not known */
+    double per_worker;     /* see perf_micro_against(); 0: not known */
     weft_counters counters;
 };
 
@@ -37,6 +40,8 @@ perf_micro_run perf_micro_foreign_sync;
 perf_micro_run perf_micro_foreign_pipe;
 perf_micro_run perf_micro_timer_cancel;
 perf_micro_run perf_micro_sleepers;
+perf_micro_run perf_micro_later;
+perf_micro_run perf_micro_crowded;
 perf_micro_run perf_micro_group;
 perf_micro_run perf_micro_scope;
 perf_micro_run perf_micro_gather;

@@ -2,7 +2,9 @@
 /*
  * sleepers: 1 000 000 tasks asleep at once, and what each of them takes of
  * memory: the growth of the process's resident set, all counted (stack,
- * descriptor, timer), divided by their number.
+ * descriptor, timer), divided by their number. The CPU time that it took to get
+ * them to sleep is compared with that of as many bare guarded stacks, made just
+ * before and just after.
  */
 #include "perf/micro/micro.h"
 
@@ -11,10 +13,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include <weft/future.h>
 #include <weft/task.h>
+
+#include "perf/micro/footprint.h"
 
 #define TASKS 1000000
 #define NEEDED 6000 /* bytes of memory that there should be for each */
@@ -25,6 +28,7 @@ struct crowd {
     weft_future **all;
     _Atomic uint64_t asleep; /* or about to be */
     _Atomic uint64_t woken;
+    double cpu; /* until all were asleep; ns */
 };
 
 static void *sleep_long(void *arg)
@@ -36,37 +40,6 @@ static void *sleep_long(void *arg)
         atomic_fetch_add_explicit(&crowd->woken, 1, memory_order_relaxed);
     }
     return NULL;
-}
-
-/* The second number in statm is the resident set, in pages. */
-static double resident(void)
-{
-    FILE *statm = fopen("/proc/self/statm", "re");
-    long pages = 0;
-
-    if (statm != NULL) {
-        if (fscanf(statm, "%*d %ld", &pages) != 1) {
-            pages = 0;
-        }
-        fclose(statm);
-    }
-    return (double)pages * (double)sysconf(_SC_PAGESIZE);
-}
-
-static uint64_t available_bytes(void)
-{
-    FILE *meminfo = fopen("/proc/meminfo", "re");
-    unsigned long long kib = 0;
-    char line[128];
-
-    if (meminfo == NULL) {
-        return 0;
-    }
-    while (fgets(line, sizeof(line), meminfo) != NULL &&
-           sscanf(line, "MemAvailable: %llu kB", &kib) != 1) {
-    }
-    fclose(meminfo);
-    return (uint64_t)kib * 1024;
 }
 
 static int spawn_all(struct crowd *crowd)
@@ -116,7 +89,8 @@ static void *run(void *arg)
 {
     struct crowd *crowd = arg;
     struct perf_micro *micro = crowd->micro;
-    double before = resident();
+    double before = perf_footprint_resident();
+    double cpu = perf_footprint_cpu();
     weft_time start = weft_now();
     int rc = spawn_all(crowd), end;
 
@@ -124,19 +98,35 @@ static void *run(void *arg)
         rc = wait_until_asleep(crowd);
     }
     micro->ns = (double)(weft_now() - start - QUIET);
-    micro->rss_per_task = (resident() - before) / (double)micro->ops;
+    crowd->cpu = perf_footprint_cpu() - cpu;
+    micro->rss_per_task =
+        (perf_footprint_resident() - before) / (double)micro->ops;
+    micro->mappings = perf_footprint_mappings();
     end = end_all(crowd);
     return weft_fail(rc != 0 ? rc : end);
+}
+
+/* The faster of the two: the first may have found less memory at hand. */
+static void compare(struct crowd *crowd, double before)
+{
+    struct perf_micro *micro = crowd->micro;
+    double bare = perf_footprint_bare_stack(micro->ops);
+
+    bare = before < bare ? before : bare;
+    if (bare > 0) {
+        micro->per_bare_stack = crowd->cpu / (double)micro->ops / bare;
+    }
 }
 
 /* The array of futures is ours, not theirs: it is touched before. */
 int perf_micro_sleepers(struct perf_micro *micro)
 {
     struct crowd crowd = {.micro = micro};
+    double bare;
     int rc;
 
     micro->ops = perf_micro_scaled(micro, TASKS);
-    if (available_bytes() < micro->ops * NEEDED) {
+    if (perf_footprint_available() < micro->ops * NEEDED) {
         fprintf(stderr, "sleepers: needs %llu MiB of free memory\n",
                 (unsigned long long)(micro->ops * NEEDED >> 20));
         return -ENOMEM;
@@ -146,7 +136,9 @@ int perf_micro_sleepers(struct perf_micro *micro)
         return -ENOMEM;
     }
     memset(crowd.all, 0xff, (size_t)micro->ops * sizeof(*crowd.all));
+    bare = perf_footprint_bare_stack(micro->ops);
     rc = perf_micro_in_runtime(micro, run, &crowd);
     free(crowd.all);
+    compare(&crowd, bare);
     return rc;
 }

@@ -185,7 +185,7 @@ check "mixed: a table" yes "$("$perf" mixed --hogs 1 --light-rate 50 --duration 
     grep -q 'everything was answered' && echo yes)"
 
 # --- micro ---
-check "micro: all workloads" 25 "$("$perf" micro --scale 1000 --repeat 1 --workers 2 --json |
+check "micro: all workloads" 27 "$("$perf" micro --scale 1000 --repeat 1 --workers 2 --json |
     grep -c '"workload"')"
 check "micro: a table, counters" yes "$("$perf" micro yield --scale 1000 --repeat 2 --stats |
     grep -q '^yield ' && echo yes)"
