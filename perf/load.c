@@ -303,7 +303,7 @@ int perf_load_command(int argc, char **argv)
         "Send GET requests on a schedule that waits for nobody, and tell how "
         "long they took.\nExit status 3: no verdict, the generator itself was "
         "late.",
-        options};
+        options, NULL};
     int others = perf_options_parse(&command, argc, argv);
     int rc;
 

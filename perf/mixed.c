@@ -300,7 +300,7 @@ static int parse(struct perf_mixed *mixed, int argc, char **argv)
         "mixed", "",
         "Light requests on a schedule beside heavy ones, at a server in a "
         "process of its own.\nExit status 0: everything was answered.",
-        options};
+        options, NULL};
 
     return perf_options_parse(&command, argc, argv);
 }

@@ -99,6 +99,16 @@ static const char *placeholder(const struct perf_option *option)
     }
 }
 
+static void print_workloads(const struct perf_command *command)
+{
+    struct perf_word word;
+
+    printf("\nworkloads (default: all):\n");
+    for (size_t n = 0; (word = command->workloads(n)).name != NULL; n++) {
+        printf("  %-26s %s\n", word.name, word.about);
+    }
+}
+
 static void print_help(const struct perf_command *command)
 {
     printf("usage: weft-perf %s [options]%s%s\n\n%s\n\noptions:\n",
@@ -109,6 +119,9 @@ static void print_help(const struct perf_command *command)
 
         snprintf(left, sizeof(left), "--%s%s", o->name, placeholder(o));
         printf("  %-26s %s\n", left, o->help);
+    }
+    if (command->workloads != NULL) {
+        print_workloads(command);
     }
     printf("\nN may end in k or M; TIME in ns, us, ms, s, m or h.\n");
 }
@@ -217,8 +230,42 @@ static int take(const struct perf_command *command, int argc, char **argv,
     return wrong == NULL ? taken : complain(command, argv[i], wrong);
 }
 
-int perf_options_parse(const struct perf_command *command, int argc,
-                       char **argv)
+bool perf_options_has(perf_words *words, const char *name)
+{
+    struct perf_word word;
+
+    for (size_t n = 0; (word = words(n)).name != NULL; n++) {
+        if (strcmp(word.name, name) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* 0; or the first name that is no workload is told, with those that are. */
+static int check_workloads(const struct perf_command *command, int n,
+                           char **names)
+{
+    struct perf_word word;
+    int i = 0;
+
+    while (i < n && perf_options_has(command->workloads, names[i])) {
+        i++;
+    }
+    if (i == n) {
+        return 0;
+    }
+    fprintf(stderr,
+            "weft-perf %s: %s: no such workload; there are:", command->name,
+            names[i]);
+    for (size_t k = 0; (word = command->workloads(k)).name != NULL; k++) {
+        fprintf(stderr, " %s", word.name);
+    }
+    fputs("\n", stderr);
+    return -EINVAL;
+}
+
+static int parse(const struct perf_command *command, int argc, char **argv)
 {
     int others = 0;
 
@@ -248,6 +295,17 @@ int perf_options_parse(const struct perf_command *command, int argc,
         i += taken;
     }
     return others;
+}
+
+int perf_options_parse(const struct perf_command *command, int argc,
+                       char **argv)
+{
+    int others = parse(command, argc, argv), rc = 0;
+
+    if (others > 0 && command->workloads != NULL) {
+        rc = check_workloads(command, others, argv);
+    }
+    return rc != 0 ? rc : others;
 }
 
 int perf_options_status(int result)

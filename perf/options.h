@@ -7,6 +7,8 @@
 #ifndef WEFT_PERF_OPTIONS_H
 #define WEFT_PERF_OPTIONS_H
 
+#include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 enum perf_option_kind {
@@ -26,11 +28,21 @@ struct perf_option {
     const char *help;
 };
 
+/** A name that may stand on a command line, and what it is for. */
+struct perf_word {
+    const char *name; /* NULL: there are no more */
+    const char *about;
+};
+
+/** The n-th of a list of them. */
+typedef struct perf_word perf_words(size_t n);
+
 struct perf_command {
     const char *name;
     const char *arguments; /* what else stands there, for the usage */
     const char *about;
     const struct perf_option *options;
+    perf_words *workloads; /* nothing else may stand there; NULL: anything */
 };
 
 /* What perf_options_parse() says when it has printed the help. */
@@ -43,6 +55,9 @@ struct perf_command {
  * argv); -EINVAL, the mistake told on standard error; PERF_OPTIONS_HELPED.
  */
 int perf_options_parse(const struct perf_command *, int argc, char **argv);
+
+/** Whether a name is on the list. */
+bool perf_options_has(perf_words *, const char *name);
 
 /** The exit status that goes with a negative result of the above. */
 int perf_options_status(int result);

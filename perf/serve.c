@@ -174,7 +174,7 @@ int perf_serve_command(int argc, char **argv)
         {0},
     };
     const struct perf_command command = {
-        "serve", "", "Serve HTTP/1.1 until SIGTERM or SIGINT.", options};
+        "serve", "", "Serve HTTP/1.1 until SIGTERM or SIGINT.", options, NULL};
     int rc = perf_options_parse(&command, argc, argv);
 
     if (rc < 0) {

@@ -292,51 +292,34 @@ static int calibrate(struct session *session)
 
 /* --- The command --- */
 
+static struct perf_word workload_at(size_t n)
+{
+    if (n == 0) {
+        return (struct perf_word){"calibrate", "the units that these are in"};
+    }
+    return n <= WORKLOADS ? (struct perf_word){workloads[n - 1].name,
+                                               workloads[n - 1].about}
+                          : (struct perf_word){NULL, NULL};
+}
+
 bool perf_micro_has(const char *name)
 {
-    for (size_t i = 0; i < WORKLOADS; i++) {
-        if (strcmp(workloads[i].name, name) == 0) {
-            return true;
-        }
-    }
-    return false;
+    return perf_options_has(workload_at, name);
 }
 
-static bool choose(struct session *session, const char *name)
+/* Those that are named: all if none is. */
+static void choose(struct session *session, int n, char **names)
 {
-    if (strcmp(name, "calibrate") == 0) {
-        session->calibrate = true;
-        return true;
-    }
-    for (size_t i = 0; i < WORKLOADS; i++) {
-        if (strcmp(workloads[i].name, name) == 0) {
-            session->chosen[i] = true;
-            return true;
-        }
-    }
-    fprintf(stderr,
-            "weft-perf micro: %s: no such workload; there are: "
-            "calibrate",
-            name);
-    for (size_t i = 0; i < WORKLOADS; i++) {
-        fprintf(stderr, " %s", workloads[i].name);
-    }
-    fputs("\n", stderr);
-    return false;
-}
-
-static bool choose_all(struct session *session, int n, char **names)
-{
-    for (int i = 0; i < n; i++) {
-        if (!choose(session, names[i])) {
-            return false;
-        }
-    }
-    for (size_t i = 0; n == 0 && i < WORKLOADS; i++) {
-        session->chosen[i] = true;
-    }
     session->calibrate |= n == 0;
-    return true;
+    for (size_t i = 0; i < WORKLOADS; i++) {
+        session->chosen[i] = n == 0;
+    }
+    for (int k = 0; k < n; k++) {
+        session->calibrate |= strcmp(names[k], "calibrate") == 0;
+        for (size_t i = 0; i < WORKLOADS; i++) {
+            session->chosen[i] |= strcmp(names[k], workloads[i].name) == 0;
+        }
+    }
 }
 
 /* As many workers as a runtime has if it is not told. */
@@ -408,19 +391,14 @@ int perf_micro_command(int argc, char **argv)
         {0},
     };
     const struct perf_command command = {
-        "micro", "[WORKLOAD ...]",
-        "Measure single operations of the runtime. Workloads: calibrate "
-        "spawn_join spawn_one\nyield pingpong foreign_sync foreign_pipe "
-        "timer_cancel sleepers later (default: all).",
-        options};
+        "micro", "[WORKLOAD ...]", "Measure single operations of the runtime.",
+        options, workload_at};
     int others = perf_options_parse(&command, argc, argv);
 
     if (others < 0) {
         return perf_options_status(others);
     }
-    if (!choose_all(&session, others, argv)) {
-        return 2;
-    }
+    choose(&session, others, argv);
     return run_session(&session) == 0 ? 0 : 1;
 }
 
@@ -433,7 +411,7 @@ int perf_calibrate_command(int argc, char **argv)
     };
     const struct perf_command command = {
         "calibrate", "", "What elementary things cost on this machine.",
-        options};
+        options, NULL};
     int others = perf_options_parse(&command, argc, argv);
 
     if (others < 0) {

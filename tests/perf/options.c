@@ -23,7 +23,14 @@ static const struct perf_option options[] = {
     {0},
 };
 
-static const struct perf_command command = {"test", "X ...", "Tests.", options};
+static struct perf_word letters(size_t n)
+{
+    static const struct perf_word all[] = {{"a", "first"}, {"b", ""}, {0}};
+
+    return all[n];
+}
+
+static struct perf_command command = {"test", "X ...", "Tests.", options, NULL};
 
 #define PARSE(...) parse((const char *[]){__VA_ARGS__, NULL})
 
@@ -90,6 +97,28 @@ Test(options, help)
     cr_expect_eq(PARSE("--help", "--nothing"), PERF_OPTIONS_HELPED);
     cr_expect_eq(PARSE("-h"), PERF_OPTIONS_HELPED);
     cr_expect_eq(perf_options_status(PERF_OPTIONS_HELPED), 0);
+}
+
+static void want_letters(void)
+{
+    command.workloads = letters;
+}
+
+static void want_anything(void)
+{
+    command.workloads = NULL;
+}
+
+Test(options, workloads, .init = want_letters, .fini = want_anything)
+{
+    cr_expect_eq(PARSE("b", "--flag", "a", "a"), 3);
+    cr_expect_eq(PARSE("--flag"), 0);
+    cr_expect_eq(PARSE("a", "c"), -EINVAL);
+    cr_expect_eq(PARSE("--", "--flag"), -EINVAL);
+    cr_expect_eq(PARSE("c", "--help"), PERF_OPTIONS_HELPED);
+    cr_expect(perf_options_has(letters, "b"));
+    cr_expect(!perf_options_has(letters, "c"));
+    cr_expect(!perf_options_has(letters, ""));
 }
 
 static void expect_count(const char *from, int rc, uint64_t wanted)

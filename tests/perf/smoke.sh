@@ -185,8 +185,11 @@ check "mixed: a table" yes "$("$perf" mixed --hogs 1 --light-rate 50 --duration 
     grep -q 'everything was answered' && echo yes)"
 
 # --- micro ---
-check "micro: all workloads" 27 "$("$perf" micro --scale 1000 --repeat 1 --workers 2 --json |
-    grep -c '"workload"')"
+names=$("$perf" micro --help | sed -n '/^workloads/,/^$/s/^  \([a-z_]*\) .*/\1/p')
+check "micro: the help names them" yes "$([[ $names == calibrate*spawn_join*mutex*uts*sleepers* ]] && echo yes)"
+check "micro: all that the help names" "$names" "$("$perf" micro --scale 1000 --repeat 1 --workers 2 --json |
+    sed -n 's/.*"workload":"\([a-z_]*\)".*/\1/p')"
+check "rivals: the help names them" yes "$("$perf" rivals --help | grep -q '^  foreign_pipe ' && echo yes)"
 check "micro: a table, counters" yes "$("$perf" micro yield --scale 1000 --repeat 2 --stats |
     grep -q '^yield ' && echo yes)"
 check "micro: no such workload" 2 "$("$perf" micro nothing >/dev/null 2>&1; echo $?)"
