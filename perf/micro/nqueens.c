@@ -1,46 +1,30 @@
 // SPDX-License-Identifier: MIT
 /*
  * nqueens: all ways to place 12 queens that do not attack each other. A fork
- * for each free square of a row but the last, which is a call; no cut-off:
- * per queen placed.
+ * for each free square of a row but the last, which is a call; no cut-off: per
+ * board, of which there are as many as queens placed, and the empty one.
  */
 #include "perf/micro/micro.h"
 
 #include <weft/fork.h>
 #include <weft/time.h>
 
-#define QUEENS 12
+#include "perf/queens.h"
 
-static const uint64_t solutions[QUEENS + 1] = {
-    1, 1, 0, 0, 2, 10, 4, 40, 92, 352, 724, 2680, 14200,
-};
-
-/* Squares of the next row as bits; then what came of it. */
+/* A board, and what came of it. */
 struct board {
-    uint32_t all;
-    uint32_t columns, left, right; /* attacked along these */
-    uint64_t solutions, placed;
+    struct perf_board at;
+    uint64_t boards, solutions;
 };
-
-static struct board with_queen(const struct board *board, uint32_t square)
-{
-    return (struct board){
-        .all = board->all,
-        .columns = board->columns | square,
-        .left = (board->left | square) << 1,
-        .right = (board->right | square) >> 1,
-        .placed = 1,
-    };
-}
 
 /* The boards with one queen more; how many. */
 static unsigned place(const struct board *board, struct board *next)
 {
-    uint32_t attacked = board->columns | board->left | board->right;
     unsigned count = 0;
 
-    for (uint32_t left = board->all & ~attacked; left != 0; left &= left - 1) {
-        next[count++] = with_queen(board, left & -left);
+    for (uint32_t left = perf_board_free(&board->at); left != 0;
+         left &= left - 1) {
+        next[count++].at = perf_board_with(&board->at, left & -left);
     }
     return count;
 }
@@ -49,16 +33,17 @@ static unsigned place(const struct board *board, struct board *next)
 static void add_up(struct board *board, const struct board *next,
                    unsigned count)
 {
-    board->solutions = board->columns == board->all;
+    board->boards = 1;
+    board->solutions = perf_board_is_full(&board->at);
     for (unsigned i = 0; i < count; i++) {
+        board->boards += next[i].boards;
         board->solutions += next[i].solutions;
-        board->placed += next[i].placed;
     }
 }
 
 static void solve_alone(struct board *board)
 {
-    struct board next[QUEENS];
+    struct board next[PERF_QUEENS];
     unsigned count = place(board, next);
 
     for (unsigned i = 0; i < count; i++) {
@@ -69,8 +54,8 @@ static void solve_alone(struct board *board)
 
 static void *solve(void *arg)
 {
-    struct board *board = arg, next[QUEENS];
-    weft_branch branches[QUEENS];
+    struct board *board = arg, next[PERF_QUEENS];
+    weft_branch branches[PERF_QUEENS];
     unsigned count = place(board, next);
 
     for (unsigned i = 0; i + 1 < count; i++) {
@@ -89,42 +74,43 @@ static void *solve(void *arg)
 struct job {
     struct perf_micro *micro;
     unsigned queens;
-    uint64_t placed;
     double alone; /* ns */
 };
+
+static int expect_right(const struct board *board, unsigned queens)
+{
+    int rc = perf_micro_expect("nqueens: boards", board->boards,
+                               perf_queens_boards(queens));
+
+    return rc != 0 ? rc
+                   : perf_micro_expect("nqueens: solutions", board->solutions,
+                                       perf_queens_solutions(queens));
+}
 
 static void *run(void *arg)
 {
     struct job *job = arg;
     struct perf_micro *micro = job->micro;
-    struct board board = {.all = (1U << job->queens) - 1};
+    struct board board = {.at = perf_board_empty(job->queens)};
     weft_time start = weft_now();
-    int rc;
 
     solve(&board);
     micro->ns = (double)(weft_now() - start);
-    micro->ops = board.placed;
+    micro->ops = board.boards;
     perf_micro_against(micro, job->alone);
-    rc = perf_micro_expect("nqueens", board.solutions, solutions[job->queens]);
-    return weft_fail(
-        rc != 0 ? rc : perf_micro_expect("nqueens", board.placed, job->placed));
+    return weft_fail(expect_right(&board, job->queens));
 }
 
 int perf_micro_nqueens(struct perf_micro *micro)
 {
-    struct job job = {.micro = micro, .queens = QUEENS};
-    struct board board;
+    struct job job = {.micro = micro,
+                      .queens = perf_queens_within(micro->scale)};
+    struct board board = {.at = perf_board_empty(job.queens)};
     weft_time start = weft_now();
+    int rc;
 
-    /* A queen less is about a fifth of the work. */
-    for (uint64_t scale = micro->scale; scale > 1 && job.queens > 5;
-         scale /= 5) {
-        job.queens--;
-    }
-    board = (struct board){.all = (1U << job.queens) - 1};
-    start = weft_now();
     solve_alone(&board);
     job.alone = (double)(weft_now() - start);
-    job.placed = board.placed;
-    return perf_micro_in_runtime(micro, run, &job);
+    rc = expect_right(&board, job.queens);
+    return rc != 0 ? rc : perf_micro_in_runtime(micro, run, &job);
 }

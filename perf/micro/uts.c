@@ -1,54 +1,21 @@
 // SPDX-License-Identifier: MIT
 /*
- * uts: count the nodes of an unbalanced tree, which is not known before it is
- * walked. Every node has 8 children down to a depth of 4; below, one in eight
- * has 8, the others none: most branches end at once, one is 1 489 deep. A fork
- * for each child; per node.
- *
- * After Olivier et al., "UTS: An Unbalanced Tree Search Benchmark" (2006), the
- * binomial kind; the hash is perf_random_at().
+ * uts: count the nodes of an unbalanced tree (perf/uts.h). A fork for each
+ * child; per node.
  */
 #include "perf/micro/micro.h"
 
 #include <weft/fork.h>
 #include <weft/time.h>
 
-#include "perf/random.h"
+#include "perf/uts.h"
 
-#define CHILDREN 8
-#define FULL 4 /* levels */
-#define PROBABILITY 0.124875
-#define SEED 17
-#define NODES 3242833 /* that it has */
+#define CHILDREN PERF_UTS_CHILDREN
 
 struct node {
-    uint64_t hash;
+    struct perf_uts_node at;
     uint64_t count; /* of nodes, itself included */
-    int full;       /* levels still to come */
 };
-
-static bool has_children(const struct node *node)
-{
-    return node->full > 0 || node->hash < (uint64_t)(PROBABILITY * 0x1p32)
-                                              << 32;
-}
-
-static struct node child_of(const struct node *node, uint64_t n)
-{
-    return (struct node){.hash = perf_random_at(node->hash, n + 1),
-                         .full = node->full - 1};
-}
-
-static void walk_alone(struct node *node)
-{
-    node->count = 1;
-    for (uint64_t i = 0; has_children(node) && i < CHILDREN; i++) {
-        struct node child = child_of(node, i);
-
-        walk_alone(&child);
-        node->count += child.count;
-    }
-}
 
 static void walk_children(struct node *node);
 
@@ -57,7 +24,7 @@ static void *walk(void *arg)
     struct node *node = arg;
 
     node->count = 1;
-    if (has_children(node)) {
+    if (perf_uts_has_children(&node->at)) {
         walk_children(node);
     }
     return NULL;
@@ -70,7 +37,7 @@ static void walk_children(struct node *node)
 
     /* All of them: only a join looks whether the stack has room for a call. */
     for (unsigned i = 0; i < CHILDREN; i++) {
-        children[i] = child_of(node, i);
+        children[i].at = perf_uts_child(&node->at, i);
         weft_fork(&branches[i], walk, &children[i]);
     }
     for (unsigned i = CHILDREN; i-- > 0;) {
@@ -81,7 +48,7 @@ static void walk_children(struct node *node)
 
 struct job {
     struct perf_micro *micro;
-    struct node root;
+    struct perf_uts_node root;
     uint64_t nodes;
     double alone; /* ns */
 };
@@ -90,7 +57,7 @@ static void *run(void *arg)
 {
     struct job *job = arg;
     struct perf_micro *micro = job->micro;
-    struct node root = job->root;
+    struct node root = {.at = job->root};
     weft_time start = weft_now();
 
     walk(&root);
@@ -102,21 +69,14 @@ static void *run(void *arg)
 
 int perf_micro_uts(struct perf_micro *micro)
 {
-    struct job job = {.micro = micro, .root = {SEED, 0, FULL}};
-    struct node root;
-    weft_time start;
+    struct job job = {.micro = micro, .root = perf_uts_root(micro->scale)};
+    weft_time start = weft_now();
     int rc = 0;
 
-    for (uint64_t s = micro->scale; s > 1 && job.root.full > 1; s /= CHILDREN) {
-        job.root.full--;
-    }
-    root = job.root;
-    start = weft_now();
-    walk_alone(&root);
+    job.nodes = perf_uts_count(job.root);
     job.alone = (double)(weft_now() - start);
-    job.nodes = root.count;
-    if (job.root.full == FULL) {
-        rc = perf_micro_expect("uts: the tree", root.count, NODES);
+    if (job.root.full == PERF_UTS_FULL) {
+        rc = perf_micro_expect("uts: the tree", job.nodes, PERF_UTS_NODES);
     }
     return rc != 0 ? rc : perf_micro_in_runtime(micro, run, &job);
 }

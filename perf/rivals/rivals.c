@@ -42,7 +42,7 @@ static const struct {
     {"mutex", 1. / 2, "1 000 tasks share a lock; lock and unlock"},
     {"timer_cancel", 1. / 4, "a timer armed for an hour and cancelled"},
     {"nqueens", 0, "12 queens by fork and join; a board"},
-    {"matmul", 0, "512 x 512 doubles by fork and join; a multiplication"},
+    {"matmul", 0, "512 x 512 doubles by fork and join; 64 x 64 of them"},
     {"uts", 0, "an unbalanced tree by fork and join; a node"},
 };
 

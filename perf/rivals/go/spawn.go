@@ -115,8 +115,8 @@ func sky(up chan<- int, number, size int) {
 
 // A million leaves; an operation is a node, of which there are 1 111 111.
 func skynet(scale int) (int, time.Duration) {
-	leaves, nodes := 1, 1
-	for leaves*10 <= scaled(1000000, scale) {
+	leaves, nodes := 10, 11
+	for leaves < scaled(1000000, scale) {
 		leaves *= 10
 		nodes += leaves
 	}

@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: MIT
 // Trees of tasks: fork and join with next to no work in a node.
-#include <memory>
-
 #include <oneapi/tbb/task_group.h>
 
+#include "perf/fib.h"
+#include "perf/queens.h"
 #include "perf/rivals/tbb/workloads.hpp"
+#include "perf/uts.h"
 
 // 1 000 tasks a round, awaited as oneTBB does it: all at once.
 outcome spawn_join(std::uint64_t scale)
@@ -46,24 +47,15 @@ std::uint64_t fib(unsigned n)
 
 } // namespace
 
-// fib(32), a task a call, or a smaller one.
+// fib(32), a task for one branch of each call, or a smaller one.
 outcome fork_fib(std::uint64_t scale)
 {
-    unsigned n = 32;
-    std::uint64_t value = 0, next = 1, is = 0;
-
-    for (std::uint64_t s = scale; s > 1 && n > 3; s = s * 10 / 16) {
-        n--;
-    }
-    for (unsigned i = 0; i < n; i++) {
-        std::uint64_t sum = value + next;
-
-        value = next;
-        next = sum;
-    }
+    unsigned n = perf_fib_within(scaled(perf_fib_calls(PERF_FIB_N), scale));
+    std::uint64_t is = 0;
     double ns = timed([&] { is = fib(n); });
-    check(is, value);
-    return {2 * next - 1, ns};
+
+    check(is, perf_fib(n));
+    return {perf_fib_calls(n), ns};
 }
 
 // --- skynet ---
@@ -97,9 +89,9 @@ std::uint64_t sky(std::uint64_t number, std::uint64_t size)
 // A million leaves; an operation is a node, of which there are 1 111 111.
 outcome skynet(std::uint64_t scale)
 {
-    std::uint64_t leaves = 1, nodes = 1, sum = 0;
+    std::uint64_t leaves = 10, nodes = 11, sum = 0;
 
-    while (leaves * 10 <= scaled(1000000, scale)) {
+    while (leaves < scaled(1000000, scale)) {
         leaves *= 10;
         nodes += leaves;
     }
@@ -117,29 +109,20 @@ struct count {
     std::uint64_t boards, solutions;
 };
 
-// Columns and diagonals that are taken, a bit each.
-count place(unsigned full, unsigned columns, unsigned left, unsigned right)
+count place(const perf_board &board);
+
+// A task for each board but the last, which is a call.
+count place_each(const perf_board &board, std::uint32_t free)
 {
-    if (columns == full) {
-        return {1, 1};
-    }
-    count below[32], sum = {1, 0};
-    unsigned n = 0, free = full & ~(columns | left | right);
+    count below[PERF_QUEENS], sum = {1, 0};
+    unsigned n = 0;
     tbb::task_group group;
 
-    for (; free != 0; free &= free - 1, n++) {
-        unsigned bit = free & -free;
-        auto next = [=, &below] {
-            below[n] = place(full, columns | bit, (left | bit) << 1,
-                             (right | bit) >> 1);
-        };
-
-        if ((free & (free - 1)) != 0) {
-            group.run(next);
-        } else {
-            next();
-        }
+    for (; (free & (free - 1)) != 0; free &= free - 1, n++) {
+        group.run([next = perf_board_with(&board, free & -free),
+                   out = &below[n]] { *out = place(next); });
     }
+    below[n++] = place(perf_board_with(&board, free));
     group.wait();
     for (unsigned i = 0; i < n; i++) {
         sum.boards += below[i].boards;
@@ -148,22 +131,34 @@ count place(unsigned full, unsigned columns, unsigned left, unsigned right)
     return sum;
 }
 
+// Without a group where there is nothing to share: it is not for free.
+count place(const perf_board &board)
+{
+    std::uint32_t free = perf_board_free(&board);
+
+    if (free == 0) {
+        return {1, perf_board_is_full(&board)};
+    }
+    if ((free & (free - 1)) == 0) {
+        count one = place(perf_board_with(&board, free));
+
+        one.boards++;
+        return one;
+    }
+    return place_each(board, free);
+}
+
 } // namespace
 
-// nqueens(12), a task a queen that may stand where she does; an operation is
-// such a board, the empty one included.
+// nqueens(12); an operation is a board, the empty one included.
 outcome nqueens(std::uint64_t scale)
 {
-    static constexpr std::uint64_t solutions[] = {
-        1, 1, 0, 0, 2, 10, 4, 40, 92, 352, 724, 2680, 14200};
-    unsigned n = 12;
+    unsigned n = perf_queens_within(scale);
     count is = {};
+    double ns = timed([&] { is = place(perf_board_empty(n)); });
 
-    for (std::uint64_t s = scale; s > 1 && n > 4; s /= 5) {
-        n--;
-    }
-    double ns = timed([&] { is = place((1U << n) - 1, 0, 0, 0); });
-    check(is.solutions, solutions[n]);
+    check(is.boards, perf_queens_boards(n));
+    check(is.solutions, perf_queens_solutions(n));
     return {is.boards, ns};
 }
 
@@ -172,82 +167,40 @@ outcome nqueens(std::uint64_t scale)
 namespace
 {
 
-constexpr unsigned branches = 8, first = 4000;
-constexpr std::uint64_t odds = 8159; // of 65 536: 8 x 0.1245, nearly critical
-
-// splitmix64: from a node and a branch to the node there.
-std::uint64_t mix(std::uint64_t x)
+std::uint64_t walk(const perf_uts_node &node)
 {
-    x += UINT64_C(0x9e3779b97f4a7c15);
-    x = (x ^ (x >> 30)) * UINT64_C(0xbf58476d1ce4e5b9);
-    x = (x ^ (x >> 27)) * UINT64_C(0x94d049bb133111eb);
-    return x ^ (x >> 31);
-}
+    constexpr unsigned last = PERF_UTS_CHILDREN - 1;
+    std::uint64_t counts[last], sum = 1;
 
-std::uint64_t child(std::uint64_t node, unsigned branch)
-{
-    return mix(node + branch);
-}
-
-unsigned children(std::uint64_t node)
-{
-    return (node >> 48) < odds ? branches : 0;
-}
-
-std::uint64_t walk(std::uint64_t node, unsigned n)
-{
-    if (n == 0) {
-        return 1;
+    if (!perf_uts_has_children(&node)) {
+        return sum;
     }
-    std::uint64_t few[branches], sum = 1;
-    std::unique_ptr<std::uint64_t[]> many(n > branches ? new std::uint64_t[n]
-                                                       : nullptr);
-    std::uint64_t *sizes = many ? many.get() : few;
     tbb::task_group group;
 
-    for (unsigned i = 0; i < n; i++) {
-        auto one = [=] {
-            std::uint64_t next = child(node, i);
-
-            sizes[i] = walk(next, children(next));
-        };
-
-        if (i + 1 < n) {
-            group.run(one);
-        } else {
-            one();
-        }
+    for (unsigned i = 0; i < last; i++) {
+        group.run([child = perf_uts_child(&node, i), out = &counts[i]] {
+            *out = walk(child);
+        });
     }
+    sum += walk(perf_uts_child(&node, last));
     group.wait();
-    for (unsigned i = 0; i < n; i++) {
-        sum += sizes[i];
-    }
-    return sum;
-}
-
-// The same without tasks, to compare with.
-std::uint64_t count_nodes(std::uint64_t node, unsigned n)
-{
-    std::uint64_t sum = 1;
-
-    for (unsigned i = 0; i < n; i++) {
-        std::uint64_t next = child(node, i);
-
-        sum += count_nodes(next, children(next));
+    for (std::uint64_t count : counts) {
+        sum += count;
     }
     return sum;
 }
 
 } // namespace
 
-// An unbalanced tree: 4 000 branches at the root, then 8 or none, by the node's
-// own number; a task a node, which is an operation.
+// The tree of perf/uts.h: a task for each child but the last; an operation is a
+// node.
 outcome uts(std::uint64_t scale)
 {
-    unsigned n = static_cast<unsigned>(scaled(first, scale));
+    perf_uts_node root = perf_uts_root(scale);
     std::uint64_t nodes = 0;
-    double ns = timed([&] { nodes = walk(1, n); });
+    double ns = timed([&] { nodes = walk(root); });
 
-    check(nodes, count_nodes(1, n));
+    check(nodes, root.full == PERF_UTS_FULL ? PERF_UTS_NODES
+                                            : perf_uts_count(root));
     return {nodes, ns};
 }

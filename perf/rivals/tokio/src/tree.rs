@@ -59,8 +59,8 @@ fn sky(number: u64, size: u64) -> Boxed {
 
 /// A million leaves; an operation is a node, of which there are 1 111 111.
 pub async fn skynet(scale: u64) -> u64 {
-    let (mut leaves, mut nodes) = (1, 1);
-    while leaves * 10 <= scaled(1_000_000, scale) {
+    let (mut leaves, mut nodes) = (10, 11);
+    while leaves < scaled(1_000_000, scale) {
         leaves *= 10;
         nodes += leaves;
     }
