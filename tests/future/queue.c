@@ -439,6 +439,66 @@ Test(queue, one_end_a_thread, .timeout = 120)
     with_a_thread(64, weft_test_scaled(20000));
 }
 
+/* At a rendezvous a put has not returned before its get has begun. */
+
+static atomic_uintptr_t asked;
+
+static void *ask_for_all(void *count)
+{
+    void *item;
+    int rc = 0;
+    for (uintptr_t i = 1; i <= (uintptr_t)count && rc == 0; i++) {
+        atomic_store(&asked, i);
+        rc = weft_queue_get(queue, &item);
+        if (rc == 0 && i % 8 == 0)
+            rc = weft_yield(); /* so that the put has to wait */
+    }
+    return weft_fail(rc);
+}
+
+static void *put_for_all(void *count)
+{
+    long early = 0;
+    for (uintptr_t i = 1; i <= (uintptr_t)count; i++) {
+        int rc = weft_queue_put(queue, value(i));
+        early += rc != 0 || atomic_load(&asked) < i;
+    }
+    return value(early);
+}
+
+static void *meet_in_tasks(void *count)
+{
+    void *early;
+    atomic_store(&asked, 0);
+    weft_future *puts = weft_spawn(put_for_all, count);
+    int rc = weft_await(weft_spawn(ask_for_all, count), NULL);
+    check_eq(weft_await(puts, &early), 0);
+    check_eq(early, 0);
+    return weft_fail(rc);
+}
+
+Test(queue, a_put_waits_for_its_get, .timeout = 120)
+{
+    uintptr_t count = weft_test_scaled(5000);
+    uintptr_t early = 0;
+    weft_runtime *rt;
+    open_queue(0);
+    cr_assert_eq(weft_test_runtime(2, &rt), 0);
+    weft_future *task =
+        weft_run_coroutine_threadsafe(rt, meet_in_tasks, value(count));
+    cr_expect_eq(weft_wait_blocking(task, WEFT_FOREVER, NULL), 0);
+    atomic_store(&asked, 0);
+    task = weft_run_coroutine_threadsafe(rt, ask_for_all, value(count));
+    for (uintptr_t i = 1; i <= count; i++) {
+        early += weft_queue_put_blocking(queue, value(i), WEFT_FOREVER) != 0;
+        early += atomic_load(&asked) < i;
+    }
+    cr_expect_eq(weft_wait_blocking(task, WEFT_FOREVER, NULL), 0);
+    cr_expect_eq(early, 0);
+    weft_runtime_unref(rt);
+    weft_queue_free(queue);
+}
+
 /* A close from elsewhere ends the wait of a thread. */
 
 static void *close_it(void *unused)

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 /*
  * Producers and consumers of both kinds, coroutines of two runtimes and
- * threads, impatient ones among them: at the end each item was got once.
+ * threads, impatient ones among them: at the end each item was got once, and
+ * nobody got those of one producer in another order than they were put.
  */
 #include <weft/queue.h>
 
@@ -22,6 +23,7 @@ struct side {
     uint64_t *items; /* of a producer, in order */
     size_t count;
     struct weft_test_tally tally; /* of a consumer */
+    uint64_t last[SIDES];         /* got of each producer */
     long retries, wrong;
     pthread_t thread;
     weft_future *task;
@@ -71,13 +73,23 @@ static void produce(struct side *side, int (*put)(struct side *, void *))
     }
 }
 
+/* Producers have equal shares of the numbers, one after the other. */
+static void note(struct side *side, const void *item)
+{
+    uint64_t number = *(const uint64_t *)item;
+    uint64_t *last = &side->last[(number - 1) / (side->tally.n / SIDES)];
+    side->wrong += number <= *last;
+    *last = number;
+    weft_test_tally_take(&side->tally, item);
+}
+
 static void consume(struct side *side, int (*get)(struct side *, void **))
 {
     for (;;) {
         void *item = NULL;
         int rc = get(side, &item);
         if (rc == 0)
-            weft_test_tally_take(&side->tally, item);
+            note(side, item);
         else if (rc == -WEFT_ECLOSED)
             return;
         side->retries += rc == -WEFT_ETIMEOUT;
