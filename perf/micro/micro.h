@@ -85,6 +85,9 @@ int perf_micro_in_runtime(struct perf_micro *, weft_fn *fn, void *arg);
 int perf_micro_open(struct perf_micro *, weft_runtime **out);
 int perf_micro_close(struct perf_micro *, weft_runtime *);
 
+/** Await all, in their order: 0, or the first failure. */
+int perf_micro_await_all(weft_future **all, size_t n);
+
 /** The main coroutine of spawn_join. */
 void *perf_micro_spawn_rounds(void *micro);
 

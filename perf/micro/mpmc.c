@@ -48,16 +48,13 @@ static int pass_all(struct work *work)
     weft_future *producers[SIDES], *consumers[SIDES];
     uintptr_t sum = 0;
     void *part;
-    int rc = 0, one;
+    int rc, one;
 
     for (int i = 0; i < SIDES; i++) {
         consumers[i] = weft_spawn(consume, work);
         producers[i] = weft_spawn(produce, work);
     }
-    for (int i = 0; i < SIDES; i++) {
-        one = weft_await(producers[i], NULL);
-        rc = rc != 0 ? rc : one;
-    }
+    rc = perf_micro_await_all(producers, SIDES);
     weft_queue_close(work->queue, NULL);
     for (int i = 0; i < SIDES; i++) {
         one = weft_await(consumers[i], &part);

@@ -39,16 +39,12 @@ static void *run(void *arg)
     struct counter counter = {.times = perf_micro_scaled(micro, TIMES)};
     weft_future *all[TASKS];
     weft_time start = weft_now();
-    int rc = 0;
+    int rc;
 
     for (int i = 0; i < TASKS; i++) {
         all[i] = weft_spawn(count, &counter);
     }
-    for (int i = 0; i < TASKS; i++) {
-        int one = weft_await(all[i], NULL);
-
-        rc = rc != 0 ? rc : one;
-    }
+    rc = perf_micro_await_all(all, TASKS);
     micro->ns = (double)(weft_now() - start);
     micro->ops = counter.times * TASKS;
     if (rc == 0 && counter.value != micro->ops) {

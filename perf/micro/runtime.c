@@ -9,6 +9,7 @@
 #include <stdio.h>
 
 #include <weft/future.h>
+#include <weft/task.h>
 #include <weft/time.h>
 
 int perf_micro_open(struct perf_micro *micro, weft_runtime **out)
@@ -49,6 +50,18 @@ int perf_micro_expect(const char *what, uint64_t is, uint64_t wanted)
     fprintf(stderr, "weft-perf micro: %s: %llu, but it must be %llu\n", what,
             (unsigned long long)is, (unsigned long long)wanted);
     return -EBADMSG;
+}
+
+int perf_micro_await_all(weft_future **all, size_t n)
+{
+    int rc = 0;
+
+    for (size_t i = 0; i < n; i++) {
+        int one = weft_await(all[i], NULL);
+
+        rc = rc != 0 ? rc : one;
+    }
+    return rc;
 }
 
 void *perf_micro_nothing(void *arg)

@@ -13,17 +13,11 @@
 static int round_of(uint64_t tasks)
 {
     weft_future *all[TASKS];
-    int rc = 0;
 
     for (uint64_t i = 0; i < tasks; i++) {
         all[i] = weft_spawn(perf_micro_nothing, NULL);
     }
-    for (uint64_t i = 0; i < tasks; i++) {
-        int one = weft_await(all[i], NULL);
-
-        rc = rc != 0 ? rc : one;
-    }
-    return rc;
+    return perf_micro_await_all(all, tasks);
 }
 
 void *perf_micro_spawn_rounds(void *arg)

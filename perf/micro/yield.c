@@ -26,16 +26,12 @@ static void *run(void *arg)
     uint64_t yields = perf_micro_scaled(micro, YIELDS);
     weft_future *all[TASKS];
     weft_time start = weft_now();
-    int rc = 0;
+    int rc;
 
     for (int i = 0; i < TASKS; i++) {
         all[i] = weft_spawn(yield_often, &yields);
     }
-    for (int i = 0; i < TASKS; i++) {
-        int one = weft_await(all[i], NULL);
-
-        rc = rc != 0 ? rc : one;
-    }
+    rc = perf_micro_await_all(all, TASKS);
     micro->ns = (double)(weft_now() - start);
     micro->ops = yields * TASKS;
     return weft_fail(rc);
