@@ -128,6 +128,18 @@ static void begin(struct weft__deadlock *watch)
     watch->until = weft__os->now() + PAUSE_NS;
 }
 
+/* Not while the worker that has told us is still at it, however long it was
+ * preempted: TOLD is the last it says. */
+static void set_state(struct weft__deadlock *watch, uint32_t to)
+{
+    _Atomic(uint32_t) *state = &watch->rt->idle.stall.state;
+    uint32_t seen = weft__load_acquire(state); /* pairs with the worker's */
+    while (seen == WEFT__STALL_RINGING || !weft__cas_sc(state, &seen, to)) {
+        weft__pause();
+        seen = weft__load_acquire(state); /* the same */
+    }
+}
+
 /* Until somebody tells us again; unless the last one parked when we had been
  * told already, and told nobody. */
 static void rest(struct weft__deadlock *watch)
@@ -136,7 +148,7 @@ static void rest(struct weft__deadlock *watch)
     _Atomic(uint32_t) *state = &rt->idle.stall.state;
     uint32_t watched = WEFT__STALL_WATCHED;
     watch->until = INT64_MAX;
-    weft__xchg_sc(state, WEFT__STALL_WATCHED);
+    set_state(watch, WEFT__STALL_WATCHED);
     weft__fence(); /* pairs with that in park, before tell_if_stalled() */
     if (steps_of(rt) != watch->moved && weft__idle_stalled(rt) &&
         weft__cas_sc(state, &watched, WEFT__STALL_TOLD))
@@ -178,20 +190,14 @@ void weft__deadlock_open(struct weft__deadlock *watch, weft_runtime *rt,
 {
     struct weft__stall *stall = &rt->idle.stall;
     *watch = (struct weft__deadlock){
-        .rt = rt, .until = INT64_MAX, .reported = UINT64_MAX};
+        .rt = rt, .moved = UINT64_MAX, .reported = UINT64_MAX};
     stall->word = word;
     stall->step = step;
-    weft__xchg_sc(&stall->state, WEFT__STALL_WATCHED); /* tell_if_stalled() */
+    rest(watch); /* everybody may be asleep already */
 }
 
 void weft__deadlock_close(struct weft__deadlock *watch)
 {
-    _Atomic(uint32_t) *state = &watch->rt->idle.stall.state;
-    uint32_t seen = weft__load_acquire(state); /* pairs with the worker's */
     watch->until = INT64_MAX;
-    while (seen == WEFT__STALL_RINGING ||
-           !weft__cas_sc(state, &seen, WEFT__STALL_OFF)) {
-        weft__pause();
-        seen = weft__load_acquire(state); /* the same */
-    }
+    set_state(watch, WEFT__STALL_OFF);
 }

@@ -33,14 +33,6 @@ static WEFT__NOINLINE void inherit_scopes(struct weft__branch *branch,
     branch->keep |= weft__scope_shields(self);
 }
 
-static WEFT__NOINLINE void debug_forked(struct weft__branch *branch,
-                                        weft_future *self)
-{
-    self->touched = true;
-    branch->outer = self->branches;
-    self->branches = branch;
-}
-
 void weft_fork(weft_branch *public, weft_fn *fn, void *arg)
 {
     struct weft__branch *branch = branch_of(public);
@@ -53,6 +45,7 @@ void weft_fork(weft_branch *public, weft_fn *fn, void *arg)
         return;
     weft_future *self = weft__future_of(worker->current);
     branch->forker = self;
+    branch->home = worker;
     branch->deadline = 0;
     branch->keep = self->coro.flags & WEFT__CORO_KEEP;
     branch->own = self->own;
@@ -60,8 +53,10 @@ void weft_fork(weft_branch *public, weft_fn *fn, void *arg)
         self->own->borrowed++;
     if (weft__unlikely(self->scope != NULL) || self->deadline != 0)
         inherit_scopes(branch, self);
+    branch->outer = self->branches;
+    self->branches = branch;
     if (weft__unlikely(weft__debug_on()))
-        debug_forked(branch, self);
+        self->touched = true; /* its end looks for what was not joined */
     weft__store_relaxed(&branch->state, WEFT__BRANCH_QUEUED);
     if (weft__unlikely(!weft__branch_push(worker, branch)))
         weft__store_relaxed(&branch->state, WEFT__BRANCH_HERE);
@@ -203,6 +198,35 @@ static void wake_joiner(struct weft__waiter *waiter)
     weft__sched_wake(&branch->forker->coro, WEFT__WAKE_NOTIFY);
 }
 
+/* Of this branch and those around it, as the forker is: at once, as each has
+ * branches of its own. Whoever takes one hands that on, or we do. */
+static void cancel_from(struct weft__branch *branch, enum weft_reason reason)
+{
+    for (; branch != NULL; branch = branch->outer) {
+        if (weft__load_relaxed(&branch->state) & WEFT__BRANCH_CANCEL)
+            continue;
+        branch->reason = (uint8_t)reason;
+        /* Pairs with the taker: ->reason is visible to it, or ->task to us. */
+        if (weft__fetch_or(&branch->state, WEFT__BRANCH_CANCEL) &
+            WEFT__BRANCH_TAKEN)
+            weft__task_cancel(branch->task, reason);
+    }
+}
+
+/* It may lie below others', for as long as those compute: take it out as a
+ * thief does, and with it what is older. */
+static void dig_out(struct weft__branch *branch)
+{
+    struct weft__worker *self = weft__worker_self();
+    void *oldest;
+    while (!(weft__load_relaxed(&branch->state) & WEFT__BRANCH_SETTLED) &&
+           (oldest = weft__deque_oldest(&branch->home->deque)) != NULL) {
+        struct weft__coro *coro = weft__branch_coro(self, oldest);
+        if (coro != NULL)
+            weft__queue_polled(self, coro);
+    }
+}
+
 /* Nobody has taken it: wait until somebody has, and the task has ended. */
 static void wait_registered(weft_future *self, struct weft__branch *branch)
 {
@@ -212,11 +236,8 @@ static void wait_registered(weft_future *self, struct weft__branch *branch)
         if (!(mask & WEFT__WAKE_INTERRUPT) || !weft__task_cancelled(self))
             continue;
         mask = WEFT__WAKE_NOTIFY;
-        branch->reason = (uint8_t)weft__scope_look(self);
-        /* Pairs with the taker: it hands the cancellation on, or we do. */
-        if (weft__fetch_or(&branch->state, WEFT__BRANCH_CANCEL) &
-            WEFT__BRANCH_TAKEN)
-            weft__task_cancel(branch->task, branch->reason);
+        cancel_from(branch, weft__scope_look(self));
+        dig_out(branch);
     } while (!(weft__task_suspend(self, mask, waits) & WEFT__WAKE_NOTIFY));
 }
 
@@ -224,12 +245,14 @@ static void wait_registered(weft_future *self, struct weft__branch *branch)
 static WEFT__NOINLINE int join_task(weft_future *self,
                                     struct weft__branch *branch, void **result)
 {
-    uint32_t seen = WEFT__BRANCH_QUEUED;
     branch->waiter.fire = wake_joiner;
     /* Pairs with the taker. */
-    bool waits = weft__cas(&branch->state, &seen, WEFT__BRANCH_WAITED);
+    uint32_t was = weft__fetch_or(&branch->state, WEFT__BRANCH_WAITED);
+    bool waits = !(was & WEFT__BRANCH_SETTLED);
     if (waits)
         wait_registered(self, branch);
+    else if (weft__unlikely(weft__task_cancelled(self)))
+        cancel_from(branch, weft__scope_look(self));
     /* The same. */
     if (!(weft__load_acquire(&branch->state) & WEFT__BRANCH_TAKEN))
         return call(self, branch, result); /* refused, or never queued */
@@ -255,8 +278,17 @@ static WEFT__NOINLINE void debug_joins(struct weft__branch *branch)
         weft__debug_misuse("weft_join", "another task has forked this");
     if (self != NULL && self->branches != branch)
         weft__debug_misuse("weft_join", "branches are joined in reverse order");
-    if (self != NULL)
-        self->branches = branch->outer;
+}
+
+/* Not in reverse order: slow, and a mistake in debug, but it works. */
+static WEFT__NOINLINE void unlink_inner(weft_future *self,
+                                        struct weft__branch *branch)
+{
+    struct weft__branch **link = &self->branches;
+    while (*link != NULL && *link != branch)
+        link = &(*link)->outer;
+    if (*link != NULL)
+        *link = branch->outer;
 }
 
 /* Others wait for this worker while branches are called and called. */
@@ -288,6 +320,10 @@ int weft_join(weft_branch *public, void **result)
         debug_joins(branch);
     if (weft__unlikely(self == NULL))
         return call_outside(branch, result);
+    if (weft__likely(self->branches == branch))
+        self->branches = branch->outer;
+    else
+        unlink_inner(self, branch);
     int code = join(self, branch, result);
     if (weft__unlikely(branch->own != NULL))
         weft__context_returned(self, branch->own);

@@ -24,15 +24,18 @@ enum {
     WEFT__BRANCH_TAKEN = 4,  /* by the taker: ->task is there */
     WEFT__BRANCH_REFUSED = 8,
     WEFT__BRANCH_HERE = 16, /* by the fork: never queued */
+    WEFT__BRANCH_SETTLED =
+        WEFT__BRANCH_TAKEN | WEFT__BRANCH_REFUSED | WEFT__BRANCH_HERE,
 };
 
 struct weft__branch {
     weft_fn *fn; /* the fork writes these, once */
     void *arg;
     weft_future *forker;        /* NULL: not a task */
+    struct weft__worker *home;  /* in whose deque it was put */
     weft_context *own;          /* the forker's own context then, borrowed */
     int64_t deadline;           /* around the fork; 0: none */
-    struct weft__branch *outer; /* debug: forked before, not joined */
+    struct weft__branch *outer; /* forked before it, not joined yet */
     bool keep;
     uint8_t reason; /* why it is to be cancelled; the join's, before CANCEL */
     _Atomic(uint32_t) state;

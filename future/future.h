@@ -110,7 +110,7 @@ struct weft_future {
         struct weft__waiter waiter; /* of a done-callback, until it runs */
         struct {
             struct weft__account children; /* the task's own */
-            struct weft__branch *branches; /* debug: forked, not joined; its */
+            struct weft__branch *branches; /* forked, not joined; its own */
         };
     };
     _Atomic(uint64_t) waits; /* what for: inspect.h; the task's own; any

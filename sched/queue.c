@@ -7,6 +7,7 @@
  *   ring        woken and yielded, first in first out
  *   deque       fresh spawns, newest first for the owner, oldest for thieves;
  *               the owner takes the oldest once a millisecond, so none starves
+ *               (branches, which others call: only if nothing else is there)
  *   inbox       from other threads; emptied into the ring
  *   pinned      nobody else may take them
  *
@@ -19,6 +20,7 @@
 #define LONG 4096 /* fresh tasks: then the oldest get their turn */
 #define FAIR 64   /* steps between two looks at what usually comes last */
 #define STARVING_NS 1000000
+#define BRANCH_NS 1000000000 /* its forker goes on by itself; if not, this */
 
 _Thread_local bool weft__queue_woke __attribute__((tls_model("initial-exec")));
 
@@ -185,11 +187,15 @@ WEFT__INLINE struct weft__coro *take_newest(struct weft__worker *worker)
     return weft__branch_coro(worker, weft__deque_pop(deque));
 }
 
-/* Ring and deque take turns at being first. */
+/* Ring and deque take turns at being first. A branch comes last: its forker,
+ * which has it called, is probably in the ring itself, and a task made of it is
+ * one more that is under way. */
 static struct weft__coro *take_queued(struct weft__worker *worker)
 {
     struct weft__coro *coro;
-    if (worker->tick & 1) {
+    worker->ring_first = !worker->ring_first;
+    if (worker->ring_first ||
+        weft__branch_is(weft__deque_newest(&worker->deque))) {
         coro = weft__ring_oldest(&worker->ring);
         return coro ? coro : take_newest(worker);
     }
@@ -197,18 +203,26 @@ static struct weft__coro *take_queued(struct weft__worker *worker)
     return coro ? coro : weft__ring_oldest(&worker->ring);
 }
 
-/* The oldest fresh one, if none has been taken for a while. Not more often: it
- * may be the root of a big tree, and to go on with the newest is what keeps few
- * of its nodes alive at once. */
-static struct weft__coro *take_starving(struct weft__worker *worker)
+/* Has the oldest fresh one lain there for a while? */
+bool weft__queue_starves(struct weft__worker *worker)
 {
-    uint64_t first = weft__deque_first(&worker->deque);
-    if (first != worker->oldest) {
+    struct weft__deque *deque = &worker->deque;
+    uint64_t first = weft__deque_first(deque);
+    if (first != worker->oldest || weft__deque_size(deque) == 0) {
         worker->oldest = first;
         worker->oldest_since = worker->polled;
-        return NULL;
+        return false;
     }
-    if (worker->polled - worker->oldest_since < STARVING_NS)
+    bool branch = weft__branch_is(weft__deque_peek(deque));
+    return worker->polled - worker->oldest_since >=
+           (branch ? BRANCH_NS : STARVING_NS);
+}
+
+/* Not more often: it may be the root of a big tree, and to go on with the
+ * newest is what keeps few of its nodes alive at once. */
+static struct weft__coro *take_starving(struct weft__worker *worker)
+{
+    if (weft__likely(!weft__queue_starves(worker)))
         return NULL;
     return weft__branch_coro(worker, weft__deque_oldest(&worker->deque));
 }
@@ -228,6 +242,11 @@ static struct weft__coro *take_fair(struct weft__worker *worker)
             coro = take_pinned(worker);
     }
     return coro;
+}
+
+void weft__queue_be_fair(struct weft__worker *worker)
+{
+    worker->tick |= FAIR - 1;
 }
 
 static struct weft__coro *take_rare(struct weft__worker *worker)

@@ -319,6 +319,10 @@ bool weft__worker_is_wanted(struct weft__worker *worker)
 {
     worker->calls = WEFT__CALLS;
     poll_if_due(worker);
+    if (weft__queue_starves(worker)) {
+        weft__queue_be_fair(worker);
+        return true;
+    }
     return weft__ring_size(&worker->ring) > 0 ||
            weft__load_relaxed(&worker->next) != NULL ||
            worker->pinned_head != NULL ||

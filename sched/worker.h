@@ -92,6 +92,7 @@ struct weft__worker {
     struct weft__pool_cache tasks;
     struct weft__coro *pinned_head; /* ready and pinned, by ->link */
     struct weft__coro *pinned_tail;
+    bool ring_first;      /* the last time, before the deque */
     unsigned streak;      /* steps in a row from the next slot */
     uint64_t oldest;      /* in the deque, at the last look at it */
     int64_t oldest_since; /* when it had become that */
@@ -197,6 +198,12 @@ void weft__queue_polled(struct weft__worker *, struct weft__coro *);
 
 /** Into a loop's inbox. Any thread. */
 void weft__queue_inject(struct weft__loop *, struct weft__coro *);
+
+/** Does a fresh task in its deque wait for too long? Owner. */
+bool weft__queue_starves(struct weft__worker *);
+
+/** The next one to be taken is one that usually comes last. Owner. */
+void weft__queue_be_fair(struct weft__worker *);
 
 /** The last one that this thread injected woke its worker; who has waited for
  * the answer clears it. For foreign threads. */

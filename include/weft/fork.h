@@ -52,8 +52,8 @@ WEFT_API void weft_fork(weft_branch *, weft_fn *fn, void *arg);
  * Context:       where it was forked.
  * Suspends:      if the branch was stolen and is not done, to give way, and
  *                wherever `fn` suspends.
- * Cancellation:  a join: handed down to the branch, and returns when that has
- *                ended.
+ * Cancellation:  a join: handed down to the branch and to those forked before
+ *                it, and returns when this one has ended.
  * Ownership:     the branch is free to go; *result (may be NULL) is what `fn`
  *                returned, NULL on failure.
  * Returns:       0, or the code `fn` failed with, and weft_last_error() has it.

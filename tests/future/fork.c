@@ -404,6 +404,83 @@ Test(fork, gives_way_to_others, .timeout = 60)
     cr_assert_eq(weft_test_run(1, gives_way, NULL), 0);
 }
 
+static int burns(size_t from, size_t to, void *sum)
+{
+    (void)from;
+    atomic_fetch_add((atomic_long *)sum, (long)to);
+    return 0;
+}
+
+static void *sets_turns(void *unused)
+{
+    atomic_store(&turns, 1);
+    return unused;
+}
+
+static void *computes_until_set(void *unused)
+{
+    int rounds = 0;
+    atomic_long sum = 0;
+    while (atomic_load(&turns) == 0 && rounds++ < 2000)
+        cr_expect_eq(weft_parallel_for(0, 1000, 1, burns, &sum), 0);
+    cr_expect_lt(rounds, 2000, "it has not started in %d rounds", rounds);
+    return unused;
+}
+
+/* A fresh task lies in the deque, below all branches. */
+static void *lets_fresh_ones_start(void *unused)
+{
+    atomic_store(&turns, 0);
+    weft_future *other = weft_spawn(sets_turns, NULL);
+    cr_expect_eq(weft_await(weft_spawn(computes_until_set, NULL), NULL), 0);
+    (void)weft_await(other, NULL);
+    return unused;
+}
+
+Test(fork, lets_fresh_ones_start, .timeout = 60)
+{
+    cr_assert_eq(weft_test_run(1, lets_fresh_ones_start, NULL), 0);
+}
+
+/* Two that compute without end, in turns: the branches of one lie below those
+ * of the other one, which do not end. */
+
+static atomic_long rows[2];
+
+static int counts_rows(size_t from, size_t to, void *count)
+{
+    atomic_fetch_add((atomic_long *)count, (long)(to - from));
+    return 0;
+}
+
+static void *computes_endlessly(void *count)
+{
+    return weft_fail(
+        weft_parallel_for(0, (size_t)1 << 40, 1, counts_rows, count));
+}
+
+static void *cancels_the_lower_one(void *unused)
+{
+    weft_future *task[2];
+    for (int i = 0; i < 2; i++) {
+        task[i] = weft_spawn(computes_endlessly, &rows[i]);
+        for (long seen = atomic_load(&rows[i]); seen == atomic_load(&rows[i]);)
+            check_eq(weft_yield(), 0);
+    }
+    for (int i = 0; i < 2; i++) {
+        check_eq(weft_cancel(task[i]), 0);
+        check_eq(weft_await(task[i], NULL), -WEFT_ECANCELED);
+    }
+    return unused;
+}
+
+Test(fork, cancelling_ends_what_lies_below, .timeout = 60)
+{
+    for (unsigned workers = 1; workers <= 2; workers++)
+        cr_assert_eq(weft_test_run(workers, cancels_the_lower_one, NULL), 0);
+    cr_assert_eq(atomic_load(&weft_test_wrong), 0);
+}
+
 /* Ranges */
 
 #define MOST 300
