@@ -111,7 +111,7 @@ struct weft__coro *weft__fork_take(struct weft__worker *worker, void *taken)
     if (was & WEFT__BRANCH_WAITED)
         weft__future_add_waiter(task, &branch->waiter, WEFT__AWAITED);
     if (was & WEFT__BRANCH_CANCEL)
-        weft__task_cancel(task, branch->reason);
+        weft__task_cancel(task, (enum weft_reason)(was / WEFT__BRANCH_REASON));
     return &task->coro;
 }
 
@@ -205,10 +205,10 @@ static void cancel_from(struct weft__branch *branch, enum weft_reason reason)
     for (; branch != NULL; branch = branch->outer) {
         if (weft__load_relaxed(&branch->state) & WEFT__BRANCH_CANCEL)
             continue;
-        branch->reason = (uint8_t)reason;
-        /* Pairs with the taker: ->reason is visible to it, or ->task to us. */
-        if (weft__fetch_or(&branch->state, WEFT__BRANCH_CANCEL) &
-            WEFT__BRANCH_TAKEN)
+        uint32_t mark =
+            WEFT__BRANCH_CANCEL | (uint32_t)reason * WEFT__BRANCH_REASON;
+        /* Pairs with the taker: it reads the mark, or we see ->task. */
+        if (weft__fetch_or(&branch->state, mark) & WEFT__BRANCH_TAKEN)
             weft__task_cancel(branch->task, reason);
     }
 }

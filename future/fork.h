@@ -23,7 +23,8 @@ enum {
     WEFT__BRANCH_CANCEL = 2, /* by the join: whoever takes it hands that on */
     WEFT__BRANCH_TAKEN = 4,  /* by the taker: ->task is there */
     WEFT__BRANCH_REFUSED = 8,
-    WEFT__BRANCH_HERE = 16, /* by the fork: never queued */
+    WEFT__BRANCH_HERE = 16,    /* by the fork: never queued */
+    WEFT__BRANCH_REASON = 256, /* times why; beside CANCEL */
     WEFT__BRANCH_SETTLED =
         WEFT__BRANCH_TAKEN | WEFT__BRANCH_REFUSED | WEFT__BRANCH_HERE,
 };
@@ -37,7 +38,6 @@ struct weft__branch {
     int64_t deadline;           /* around the fork; 0: none */
     struct weft__branch *outer; /* forked before it, not joined yet */
     bool keep;
-    uint8_t reason; /* why it is to be cancelled; the join's, before CANCEL */
     _Atomic(uint32_t) state;
     weft_future *task;          /* the taker's, before TAKEN */
     struct weft__waiter waiter; /* the join's; after WAITED the taker's */
