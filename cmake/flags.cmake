@@ -21,6 +21,10 @@ set(optimised "$<CONFIG:Release,RelWithDebInfo,MinSizeRel>")
 
 # Traces: profilers, sanitizers and our own dumps walk frame pointers.
 add_compile_options(-fno-omit-frame-pointer -fno-lto)
+# Switches of stacks are jumps in the middle of functions: see sched/context.h.
+if(CMAKE_SYSTEM_PROCESSOR MATCHES "^(x86_64|amd64|AMD64)$")
+    add_compile_options(-mno-red-zone)
+endif()
 # __FILE__ names a file of the tree, not of a machine.
 add_compile_options(-fmacro-prefix-map=${PROJECT_SOURCE_DIR}/=)
 add_compile_options($<$<COMPILE_LANGUAGE:C>:-fno-semantic-interposition>)

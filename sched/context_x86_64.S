@@ -5,13 +5,19 @@
  */
         .text
 
-/* rdi: where to save sp, rsi: the sp to go to, rdx: what to hand over */
-        .globl  weft__context_switch
-        .hidden weft__context_switch
-        .type   weft__context_switch, @function
+/* rdi: where to save sp, rsi: the sp to go to, rdx: what to hand over, rax:
+ * where to go on. Jumped to, not called: see context.h. */
+        .globl  weft__context_jump
+        .hidden weft__context_jump
+        .type   weft__context_jump, @function
         .p2align 4
-weft__context_switch:
+weft__context_jump:
         .cfi_startproc
+        .cfi_def_cfa_offset 0
+        .cfi_register %rip, %rax
+        pushq   %rax
+        .cfi_adjust_cfa_offset 8
+        .cfi_rel_offset %rip, 0
         pushq   %rbp
         .cfi_adjust_cfa_offset 8
         .cfi_rel_offset %rbp, 0
@@ -55,10 +61,10 @@ weft__context_switch:
         popq    %rcx
         .cfi_adjust_cfa_offset -8
         .cfi_register %rip, %rcx
-        /* It lands behind a call, where there is no endbr64. */
+        /* It lands behind a jump, where there is no endbr64. */
         notrack jmp *%rcx
         .cfi_endproc
-        .size   weft__context_switch, . - weft__context_switch
+        .size   weft__context_jump, . - weft__context_jump
 
 /* The first frame of every stack: rbx is the entry, rax what was passed. An
  * unwinder stops here, by the CFI and by rbp alike. */

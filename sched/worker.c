@@ -99,8 +99,8 @@ static void count_step(struct weft__worker *worker, struct weft__coro *coro)
     coro->flags &= (uint8_t) ~(WEFT__CORO_STOLEN | WEFT__CORO_INJECTED);
 }
 
-static void go_to(struct weft__worker *worker, void **save,
-                  struct weft__stack *to, void (*entry)(void *))
+WEFT__INLINE void go_to(struct weft__worker *worker, void **save,
+                        struct weft__stack *to, void (*entry)(void *))
 {
     void *sp = to->sp;
     if (weft__unlikely(sp == NULL))
