@@ -146,6 +146,7 @@ weft_future *weft_run_in_executor_named(weft_executor *executor,
     weft__store_relaxed(&job->future.name, name);
     weft__debug_made(&job->future, self->rt);
     weft__fetch_add_sc(&self->loop->submitted, 1);
+    weft__fetch_add_relaxed(&self->loop->started, 1); /* none for the limit */
     int rc = weft__crew_push(job->crew, &job->job);
     weft__runtime_left(self->loop);
     if (rc < 0) {

@@ -129,18 +129,24 @@ weft_future *(weft_call_later)(weft_ns delay, weft_fn *fn, void *arg)
 
 /* From anywhere */
 
-/* Counted first, then looked at the phase: the close counts after it has set
- * it, so either it waits for us or we see it. */
-static int enter(struct weft__loop *loop)
+/* What was counted does not come. Returns `rc`. */
+static int refuse(struct weft__loop *loop, int rc)
 {
-    struct weft_runtime *rt = loop->rt;
-    weft__fetch_add_sc(&loop->submitted, 1);
-    weft__fence_after_rmw(); /* pairs with weft__runtime_enter() */
-    if (weft__load_fenced(&rt->phase) == WEFT__OPEN)
-        return 0;
-    weft__runtime_ended(rt, NULL, loop->index);
+    weft__fetch_add_relaxed(&loop->started, 1);
+    weft__runtime_ended(loop->rt, NULL, loop->index);
     weft__runtime_left(loop);
-    return -WEFT_ESHUTDOWN;
+    return rc;
+}
+
+/* Counted first, then looked at the phase: the close counts after it has set
+ * it, so either it waits for us or we see it. *before: those counted so far. */
+static int enter(struct weft__loop *loop, uint64_t *before)
+{
+    *before = weft__fetch_add_sc(&loop->submitted, 1);
+    weft__fence_after_rmw(); /* pairs with weft__runtime_enter() */
+    return weft__load_fenced(&loop->rt->phase) == WEFT__OPEN
+               ? 0
+               : refuse(loop, -WEFT_ESHUTDOWN);
 }
 
 int weft__callback_submit(weft_future *callback)
@@ -149,25 +155,39 @@ int weft__callback_submit(weft_future *callback)
     struct weft__worker *self = weft__worker_self();
     struct weft__loop *loop =
         self && self->rt == rt ? self->loop : weft__runtime_loop(rt);
-    int rc = enter(loop);
+    uint64_t before;
+    int rc = enter(loop, &before);
     if (rc < 0)
         return rc;
+    weft__fetch_add_relaxed(&loop->started, 1); /* none for the limit */
     weft__strand_push(&loop->strand, &callback->coro);
     weft__runtime_left(loop);
     return 0;
 }
 
+static bool exceeds(uint64_t before, uint64_t started, size_t limit)
+{
+    int64_t waiting = (int64_t)(before - started); /* may have passed us */
+    return waiting > 0 && (uint64_t)waiting >= limit;
+}
+
+/* Do so many wait already? The workers' count is on a line of theirs: it is
+ * only looked at if what was known last of it does not do. */
+static bool is_full(struct weft__loop *loop, uint64_t before)
+{
+    size_t limit = loop->rt->options.submit_limit;
+    if (!exceeds(before, weft__load_relaxed(&loop->known), limit))
+        return false;
+    uint64_t started = weft__load_relaxed(&loop->started);
+    weft__store_relaxed(&loop->known, started);
+    return exceeds(before, started, limit);
+}
+
 static int enter_limited(struct weft__loop *loop)
 {
-    int rc = enter(loop);
-    if (rc < 0)
-        return rc;
-    if (weft__fetch_add(&loop->waiting, 1) < loop->rt->options.submit_limit)
-        return 0;
-    weft__fetch_sub(&loop->waiting, 1);
-    weft__runtime_ended(loop->rt, NULL, loop->index);
-    weft__runtime_left(loop);
-    return -WEFT_EBUSY;
+    uint64_t before;
+    int rc = enter(loop, &before);
+    return rc == 0 && is_full(loop, before) ? refuse(loop, -WEFT_EBUSY) : rc;
 }
 
 /* A submission of a foreign thread, counted and within the limit. */
@@ -179,12 +199,8 @@ static weft_future *submission(struct weft__loop *loop, const char *name,
         return weft__future_failed(rc);
     weft_future *task =
         weft__task_new_foreign(loop->rt, loop->index, kind, fn, arg);
-    if (task == NULL) {
-        weft__fetch_sub(&loop->waiting, 1);
-        weft__runtime_ended(loop->rt, NULL, loop->index);
-        weft__runtime_left(loop);
-        return weft__future_failed(-ENOMEM);
-    }
+    if (task == NULL)
+        return weft__future_failed(refuse(loop, -ENOMEM));
     weft__store_relaxed(&task->name, name);
     task->coro.flags |= WEFT__CORO_SUBMITTED;
     task->coro.alarm.loop = loop;

@@ -14,35 +14,6 @@
 #include "future/block.h"
 #include "future/task.h"
 
-/*
- * A lock for a few tens of instructions, at most: no suspension, no call of the
- * user's, no system call. Released by a plain store, which halves its price
- * beside sched/lock.h; so nobody can be woken by it, and who finds it held for
- * too long (its holder was preempted) naps.
- */
-struct weft__spin {
-    _Atomic(uint32_t) word; /* 0 free, 1 held */
-};
-
-void weft__spin_slow(struct weft__spin *);
-
-static inline bool weft__spin_try(struct weft__spin *spin)
-{
-    uint32_t free = 0; /* pairs with the store in weft__spin_unlock() */
-    return weft__likely(weft__cas(&spin->word, &free, 1));
-}
-
-static inline void weft__spin_lock(struct weft__spin *spin)
-{
-    if (!weft__spin_try(spin))
-        weft__spin_slow(spin);
-}
-
-static inline void weft__spin_unlock(struct weft__spin *spin)
-{
-    weft__store_release(&spin->word, 0); /* pairs with weft__spin_lock() */
-}
-
 /* The misuse of the forms for OS threads. */
 #define WEFT__BLOCKS "this would block a worker: use the form for coroutines"
 

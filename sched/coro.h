@@ -39,7 +39,7 @@ enum {
     WEFT__CORO_FRESH = 2,      /* has not started: has no stack */
     WEFT__CORO_INJECTED = 4,   /* came through an inbox; for the counters */
     WEFT__CORO_STOLEN = 8,     /* was stolen; for the counters */
-    WEFT__CORO_SUBMITTED = 16, /* counts in its loop's ->waiting */
+    WEFT__CORO_SUBMITTED = 16, /* its loop has not counted it as ->started */
     WEFT__CORO_RUNNER = 32,    /* of a strand: not a task */
     WEFT__CORO_STEP = 64,      /* a callback in its first step: ->step */
     WEFT__CORO_MAIN = 128,     /* of weft_run(); see weft__runtime_spares() */

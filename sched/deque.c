@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 /*
- * The rare parts of the deque: its life, and a pop that races for the last
+ * The rare parts of the deque: its life, and pops that race for the last
  * item. Growth is in array.c. Owner's thread only.
  */
 #include "sched/deque.h"
@@ -13,6 +13,13 @@ int weft__deque_init(struct weft__deque *deque, size_t capacity, uint64_t start)
 void weft__deque_fini(struct weft__deque *deque)
 {
     weft__window_fini(&deque->window);
+}
+
+void *weft__deque_pop_only(struct weft__deque *deque, uint64_t first)
+{
+    void *item = NULL;
+    enum weft__steal got = weft__window_take(&deque->window, first, &item);
+    return got == WEFT__STEAL_GOT ? item : NULL; /* else a thief has */
 }
 
 void *weft__deque_pop_last(struct weft__deque *deque, uint64_t end,

@@ -14,8 +14,9 @@
  *     visible to all, another item was still in front of it. Hence the fence.
  *
  * Departures from the paper: a push looks at `first` only when the last known
- * one no longer proves that there is room; a pop of an empty deque is answered
- * without a fence, as `first` only grows.
+ * one no longer proves that there is room. As `first` only grows, a pop of an
+ * empty deque is answered without a fence, and one of a single item takes it
+ * where a thief would, by the swap alone.
  *
  * The struct is aligned to two cache lines; so must be the memory it lies in.
  */
@@ -37,7 +38,10 @@ WEFT__MUST_CHECK int weft__deque_init(struct weft__deque *deque,
 /** Nobody may be using it any more; items still in it are not looked at. */
 void weft__deque_fini(struct weft__deque *deque);
 
-/** The end of a pop that met a thief or the last item. */
+/** The pop of an item that has none in front of it. */
+void *weft__deque_pop_only(struct weft__deque *deque, uint64_t first);
+
+/** The end of a pop that met thieves. */
 void *weft__deque_pop_last(struct weft__deque *deque, uint64_t end,
                            uint64_t first);
 
@@ -55,8 +59,8 @@ static inline void *weft__deque_pop(struct weft__deque *deque)
     struct weft__array *array = weft__load_relaxed(&window->array);
     uint64_t end = weft__load_relaxed(&window->end);
     uint64_t first = weft__load_relaxed(&window->first);
-    if ((int64_t)(end - first) <= 0)
-        return NULL;
+    if (weft__unlikely((int64_t)(end - first) <= 1))
+        return end == first ? NULL : weft__deque_pop_only(deque, first);
     end--;
     /* A thief that reads this one has synchronised with the pushes before it:
      * only the owner writes `end`, so it continues their release sequence. */

@@ -87,10 +87,10 @@ static bool grow(struct weft__pool *pool, struct weft__pool_shard *shard)
         chain(&shard->free, slot(slab, i));
     }
     shard->count += PER_SLAB;
-    weft__lock(&pool->lock);
+    weft__spin_lock(&pool->lock);
     slab->next = pool->slabs;
     pool->slabs = slab;
-    weft__unlock(&pool->lock);
+    weft__spin_unlock(&pool->lock);
     return true;
 }
 
@@ -100,7 +100,7 @@ static bool borrow(struct weft__pool *pool, struct weft__pool_shard *shard)
 {
     for (unsigned i = 0; i < pool->shards && shard->free == NULL; i++) {
         struct weft__pool_shard *other = &pool->shard[i];
-        if (other == shard || !weft__lock_try(&other->lock))
+        if (other == shard || !weft__spin_try(&other->lock))
             continue;
         size_t half = (other->count + 1) / 2;
         for (size_t n = half < PER_SLAB ? half : PER_SLAB; n > 0; n--) {
@@ -108,7 +108,7 @@ static bool borrow(struct weft__pool *pool, struct weft__pool_shard *shard)
             shard->count++;
             other->count--;
         }
-        weft__unlock(&other->lock);
+        weft__spin_unlock(&other->lock);
     }
     return shard->free != NULL;
 }
@@ -121,13 +121,13 @@ static bool has_some(struct weft__pool *pool, struct weft__pool_shard *shard)
 struct weft__coro *weft__pool_take(struct weft__pool *pool, unsigned index)
 {
     struct weft__pool_shard *shard = &pool->shard[index];
-    weft__lock(&shard->lock);
+    weft__spin_lock(&shard->lock);
     struct weft__coro *coro = NULL;
     if (has_some(pool, shard)) {
         coro = unchain(&shard->free);
         shard->count--;
     }
-    weft__unlock(&shard->lock);
+    weft__spin_unlock(&shard->lock);
     return coro;
 }
 
@@ -135,7 +135,7 @@ struct weft__coro *weft__pool_refill(struct weft__pool *pool, unsigned index,
                                      struct weft__pool_cache *cache)
 {
     struct weft__pool_shard *shard = &pool->shard[index];
-    weft__lock(&shard->lock);
+    weft__spin_lock(&shard->lock);
     if (has_some(pool, shard)) {
         while (cache->count < WEFT__POOL_CACHE && shard->free != NULL) {
             chain(&cache->free, unchain(&shard->free));
@@ -143,7 +143,7 @@ struct weft__coro *weft__pool_refill(struct weft__pool *pool, unsigned index,
             cache->count++;
         }
     }
-    weft__unlock(&shard->lock);
+    weft__spin_unlock(&shard->lock);
     struct weft__coro *coro = unchain(&cache->free);
     cache->count -= coro != NULL;
     return coro;
@@ -153,13 +153,13 @@ static void give_down_to(struct weft__pool *pool, unsigned index,
                          struct weft__pool_cache *cache, unsigned keep)
 {
     struct weft__pool_shard *shard = &pool->shard[index];
-    weft__lock(&shard->lock);
+    weft__spin_lock(&shard->lock);
     while (cache->count > keep) {
         chain(&shard->free, unchain(&cache->free));
         shard->count++;
         cache->count--;
     }
-    weft__unlock(&shard->lock);
+    weft__spin_unlock(&shard->lock);
 }
 
 void weft__pool_spill(struct weft__pool *pool, unsigned index,
@@ -177,9 +177,9 @@ void weft__pool_drain(struct weft__pool *pool, unsigned index,
 /* After the close, the pool lock orders the last ones coming back. */
 static void give_closed(struct weft__pool *pool)
 {
-    weft__lock(&pool->lock);
+    weft__spin_lock(&pool->lock);
     bool last = pool->closed && --pool->out == 0;
-    weft__unlock(&pool->lock);
+    weft__spin_unlock(&pool->lock);
     if (last)
         pool_free(pool);
 }
@@ -189,11 +189,11 @@ void weft__pool_give(struct weft__coro *coro)
     struct weft__pool *pool = weft__pool_of(coro);
     unsigned index = (unsigned)((uintptr_t)&pool >> 12) % pool->shards;
     struct weft__pool_shard *shard = &pool->shard[index];
-    weft__lock(&shard->lock);
+    weft__spin_lock(&shard->lock);
     bool closed = pool->closed;
     chain(&shard->free, coro);
     shard->count++;
-    weft__unlock(&shard->lock);
+    weft__spin_unlock(&shard->lock);
     if (closed)
         give_closed(pool);
 }
@@ -204,7 +204,7 @@ void weft__pool_close(struct weft__pool *pool)
     size_t in = 0;
     size_t all = 0;
     for (unsigned i = 0; i < pool->shards; i++) {
-        weft__lock(&pool->shard[i].lock);
+        weft__spin_lock(&pool->shard[i].lock);
         in += pool->shard[i].count;
     }
     for (struct weft__pool_slab *slab = pool->slabs; slab; slab = slab->next)
@@ -212,15 +212,15 @@ void weft__pool_close(struct weft__pool *pool)
     pool->closed = true;
     pool->out = all - in + 1; /* ours: until the last lock is left */
     for (unsigned i = pool->shards; i-- > 0;)
-        weft__unlock(&pool->shard[i].lock);
+        weft__spin_unlock(&pool->shard[i].lock);
     give_closed(pool);
 }
 
 static struct weft__pool_slab *slabs_of(struct weft__pool *pool)
 {
-    weft__lock(&pool->lock);
+    weft__spin_lock(&pool->lock);
     struct weft__pool_slab *slab = pool->slabs;
-    weft__unlock(&pool->lock);
+    weft__spin_unlock(&pool->lock);
     return slab;
 }
 

@@ -19,7 +19,7 @@
 struct weft__pool_slab;
 
 struct weft__pool_shard {
-    WEFT__APART struct weft__lock lock;
+    WEFT__APART struct weft__spin lock;
     struct weft__coro *free; /* chained by ->link; under the lock */
     size_t count;            /* under the lock */
 };
@@ -31,7 +31,7 @@ struct weft__pool_cache {
 };
 
 struct weft__pool {
-    struct weft__lock lock;
+    struct weft__spin lock;
     struct weft__pool_slab *slabs; /* grows at the head; never shrinks */
     /* The slab found last by weft__pool_has(): mostly it is that again. */
     _Atomic(struct weft__pool_slab *) found;

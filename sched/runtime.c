@@ -252,6 +252,7 @@ void weft__runtime_submit_last(struct weft_runtime *rt, struct weft__coro *coro)
 {
     weft__store_relaxed(&rt->drained, 0);
     weft__fetch_add_sc(&rt->loop[0].submitted, 1);
+    weft__fetch_add_relaxed(&rt->loop[0].started, 1);
     weft__queue_inject(&rt->loop[0], coro);
     weft__runtime_left(&rt->loop[0]);
 }

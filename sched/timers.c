@@ -13,12 +13,12 @@ void weft__alarm_arm(struct weft__alarm *alarm, struct weft__loop *loop,
     struct weft__timers *timers = &loop->timers;
     struct weft__worker *self = weft__worker_self();
     alarm->loop = loop;
-    weft__lock(&timers->lock);
+    weft__spin_lock(&timers->lock);
     weft__wheel_add(&timers->wheel, &alarm->timer, moment);
     bool first = moment < weft__load_relaxed(&timers->next);
     if (first)
         weft__store_relaxed(&timers->next, moment);
-    weft__unlock(&timers->lock);
+    weft__spin_unlock(&timers->lock);
     if (weft__likely(self == loop->owner))
         weft__count(self, timers_armed);
     else if (first)
@@ -28,11 +28,11 @@ void weft__alarm_arm(struct weft__alarm *alarm, struct weft__loop *loop,
 bool weft__alarm_disarm(struct weft__alarm *alarm)
 {
     struct weft__timers *timers = &alarm->loop->timers;
-    weft__lock(&timers->lock);
+    weft__spin_lock(&timers->lock);
     bool was = weft__wheel_remove(&timers->wheel, &alarm->timer);
     if (was && alarm->timer.deadline == weft__load_relaxed(&timers->next))
         set_next(timers);
-    weft__unlock(&timers->lock);
+    weft__spin_unlock(&timers->lock);
     return was;
 }
 
@@ -55,10 +55,10 @@ unsigned weft__timers_expire(struct weft__loop *loop,
     struct weft__timers *timers = &loop->timers;
     if (now < weft__load_relaxed(&timers->next))
         return 0;
-    weft__lock(&timers->lock);
+    weft__spin_lock(&timers->lock);
     struct weft__timer *due = weft__wheel_advance(&timers->wheel, now);
     set_next(timers);
-    weft__unlock(&timers->lock);
+    weft__spin_unlock(&timers->lock);
     unsigned fired = fire_all(due, worker);
     weft__count_n(worker, timers_fired, fired);
     return fired;
@@ -102,11 +102,11 @@ void weft__timers_flush(struct weft__loop *loop,
 {
     struct weft__timers *timers = &loop->timers;
     struct weft__timer *taken = NULL;
-    weft__lock(&timers->lock);
+    weft__spin_lock(&timers->lock);
     for (unsigned level = 0; level < WEFT__WHEEL_LEVELS; level++)
         for (unsigned slot = 0; slot < WEFT__WHEEL_SLOTS; slot++)
             taken = take_slot(&timers->wheel, level, slot, taken, fire);
     set_next(timers);
-    weft__unlock(&timers->lock);
+    weft__spin_unlock(&timers->lock);
     fire_all(taken, NULL);
 }

@@ -23,7 +23,7 @@ struct weft__alarm {
 };
 
 struct weft__timers {
-    struct weft__lock lock;
+    struct weft__spin lock;
     struct weft__wheel wheel; /* under the lock */
     _Atomic(int64_t) next;    /* a hint: the earliest; written under it */
 };

@@ -50,12 +50,15 @@ struct weft__loop {
     unsigned index;                       /* fixed */
     void *engine;                         /* the driver's; fixed after open() */
     WEFT__APART struct weft__inbox inbox; /* anybody adds, anybody takes */
-    _Atomic(uint32_t) waiting;            /* foreign submissions in the inbox */
     /* Written by those who submit from outside: what began, what was ended by
      * them, and whose submitter does not touch the loop any more. */
     WEFT__APART _Atomic(uint64_t) submitted;
     _Atomic(uint64_t) dropped;
     _Atomic(uint64_t) left;
+    _Atomic(uint64_t) known; /* ->started, as one of them saw it last */
+    /* What counts in ->submitted and does not wait in the inbox any more, or
+     * never did. Written by who starts it; by the submitter of the others. */
+    WEFT__APART _Atomic(uint64_t) started;
     WEFT__APART struct weft__timers timers;
     struct weft__strand strand;
 };
@@ -249,7 +252,7 @@ static inline void weft__worker_started(struct weft__coro *coro)
     coro->flags &= (uint8_t)~WEFT__CORO_FRESH;
     if (weft__unlikely(coro->flags & WEFT__CORO_SUBMITTED)) {
         coro->flags &= (uint8_t)~WEFT__CORO_SUBMITTED;
-        weft__fetch_sub(&coro->alarm.loop->waiting, 1);
+        weft__fetch_add_relaxed(&coro->alarm.loop->started, 1);
     }
 }
 

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 /*
- * The inbox, producers against takers, and the lock. What was written into a
+ * The inbox, producers against takers, and the locks. What was written into a
  * link before it was pushed is there for who takes it; each link is taken once;
- * who holds the lock sees what its holder before did, and nobody sleeps on.
+ * who holds a lock sees what its holder before did, and nobody sleeps on.
  */
 #include "tests/model/run.hpp"
 
@@ -45,6 +45,7 @@ struct world {
     weft__inbox inbox;
     item items[4];
     struct weft__lock lock;
+    struct weft__spin spin;
     model::plain<int> count;
     int tries;
 };
@@ -119,5 +120,17 @@ struct lock_held : on_inbox<lock_held, 3> {
     void check() { CHECK(w->count == 2 + w->tries); }
 };
 
+struct spin_held : on_inbox<spin_held, 3> {
+    void thread(unsigned)
+    {
+        while (!weft__spin_try(&w->spin))
+            weft__pause();
+        w->count = w->count + 1;
+        weft__spin_unlock(&w->spin);
+    }
+    void check() { CHECK(w->count == 3); }
+};
+
 SCENARIO(inbox_pushes, 1);
 SCENARIO(lock_held, 1);
+SCENARIO(spin_held, 1);
