@@ -42,7 +42,7 @@ struct weft__slab {
     char *at;
     size_t size;
     uint64_t vacant;  /* slots without a stack; under the lock */
-    unsigned guarded; /* slots with a guard, from the lowest; the same */
+    uint64_t guarded; /* slots with a guard, or about to have one; the same */
     unsigned kind;
 };
 
@@ -161,63 +161,90 @@ void weft__depot_fini(struct weft__depot *depot)
 
 /* Taking */
 
-/* A vacant slot has its guard already if it once was in use: what is given back
- * is only what lies above. */
-static bool guard(struct weft__depot *depot, struct weft__slab *slab,
-                  unsigned slot)
-{
-    if (slot < slab->guarded)
-        return true;
-    if (depot->guards >= depot->limit)
-        return false;
-    char *at = slab->at + slot * slot_size(slab->kind);
-    long rc = depot->guard_install
-                  ? weft__os->advise(at, WEFT__STACK_GUARD, MADV_GUARD_INSTALL)
-                  : weft__os->protect(at, WEFT__STACK_GUARD, PROT_NONE);
-    if (rc != 0)
-        return false;
-    slab->guarded++;
-    depot->guards++;
-    return true;
-}
+struct vacancy {
+    struct weft__slab *slab;
+    unsigned slot;
+};
 
-/* The lowest vacant slot of a slab; NULL if it cannot be guarded. */
-static struct weft__stack *slot_open(struct weft__depot *depot,
-                                     struct weft__slab *slab)
-{
-    unsigned slot = (unsigned)__builtin_ctzll(slab->vacant);
-    if (!guard(depot, slab, slot))
-        return NULL;
-    struct weft__stack *stack = stack_in(slab, slot);
-    *stack = (struct weft__stack){
-        .low = slab->at + slot * slot_size(slab->kind) + WEFT__STACK_GUARD,
-        .slab = slab,
-        .slot = (uint8_t)slot,
-        .kind = (uint8_t)slab->kind,
-    };
-    uintptr_t top = (uintptr_t)stack - (slot % COLOURS) * 128;
-    stack->top = (void *)(top & ~(uintptr_t)63);
-    weft__sanitize_stack_open(stack);
-    slab->vacant &= slab->vacant - 1;
-    return stack;
-}
-
-static struct weft__stack *take_vacant(struct weft__depot *depot, unsigned kind)
+/* The lowest slot there is. A vacant one has its guard already if it once was
+ * in use: what is given back is only what lies above. Returns whether there is
+ * one; *bare: without a guard. Under the lock. */
+static bool reserve(struct weft__depot *depot, unsigned kind,
+                    struct vacancy *at, bool *bare)
 {
     struct weft__shelf *shelf = &depot->shelf[kind];
+    bool full = depot->guards >= depot->limit;
     if (shelf->roomy == NULL) {
-        struct weft__slab *slab =
-            depot->guards < depot->limit ? slab_new(kind) : NULL;
-        if (slab == NULL)
-            return NULL;
-        slab_enter(slab, &shelf->roomy);
+        struct weft__slab *fresh = full ? NULL : slab_new(kind);
+        if (fresh == NULL)
+            return false;
+        slab_enter(fresh, &shelf->roomy);
     }
     struct weft__slab *slab = shelf->roomy;
-    struct weft__stack *stack = slot_open(depot, slab);
+    *at = (struct vacancy){slab, (unsigned)__builtin_ctzll(slab->vacant)};
+    uint64_t bit = UINT64_C(1) << at->slot;
+    *bare = !(slab->guarded & bit);
+    if (*bare && full)
+        return false;
+    slab->guarded |= bit;
+    depot->guards += *bare;
+    slab->vacant &= ~bit;
     if (slab->vacant == 0) {
         slab_leave(slab);
         slab_enter(slab, &shelf->full);
     }
+    return true;
+}
+
+/* Returns the slab if it is empty now, and in no list. Under the lock. */
+static struct weft__slab *vacate(struct weft__depot *depot, struct vacancy at)
+{
+    struct weft__slab *slab = at.slab;
+    bool was_full = slab->vacant == 0;
+    slab->vacant |= UINT64_C(1) << at.slot;
+    bool empty = slab->vacant == all_slots(slab->kind);
+    if (was_full || empty)
+        slab_leave(slab);
+    if (empty)
+        depot->guards -= (size_t)__builtin_popcountll(slab->guarded);
+    else if (was_full)
+        slab_enter(slab, &depot->shelf[slab->kind].roomy);
+    return empty ? slab : NULL;
+}
+
+static bool guard(struct weft__depot *depot, struct vacancy at)
+{
+    char *low = at.slab->at + at.slot * slot_size(at.slab->kind);
+    return (depot->guard_install
+                ? weft__os->advise(low, WEFT__STACK_GUARD, MADV_GUARD_INSTALL)
+                : weft__os->protect(low, WEFT__STACK_GUARD, PROT_NONE)) == 0;
+}
+
+static WEFT__NOINLINE void not_guarded(struct weft__depot *depot,
+                                       struct vacancy at)
+{
+    weft__lock(&depot->lock);
+    at.slab->guarded &= ~(UINT64_C(1) << at.slot);
+    depot->guards--;
+    struct weft__slab *empty = vacate(depot, at);
+    weft__unlock(&depot->lock);
+    if (empty != NULL)
+        slab_free(empty);
+}
+
+static struct weft__stack *slot_open(struct vacancy at)
+{
+    struct weft__slab *slab = at.slab;
+    struct weft__stack *stack = stack_in(slab, at.slot);
+    *stack = (struct weft__stack){
+        .low = slab->at + at.slot * slot_size(slab->kind) + WEFT__STACK_GUARD,
+        .slab = slab,
+        .slot = (uint8_t)at.slot,
+        .kind = (uint8_t)slab->kind,
+    };
+    uintptr_t top = (uintptr_t)stack - (at.slot % COLOURS) * 128;
+    stack->top = (void *)(top & ~(uintptr_t)63);
+    weft__sanitize_stack_open(stack);
     return stack;
 }
 
@@ -229,16 +256,25 @@ static struct weft__stack *shelf_pop(struct weft__shelf *shelf)
     return stack;
 }
 
+/* The guard and the first touch of a page take microseconds: both come after
+ * the lock, or workers that start many tasks at once would queue for it. */
 struct weft__stack *weft__depot_take(struct weft__depot *depot, unsigned kind)
 {
     struct weft__shelf *shelf = &depot->shelf[kind];
+    struct vacancy at;
+    bool bare = false;
     weft__lock(&depot->lock);
-    struct weft__stack *stack =
-        shelf->free != NULL ? shelf_pop(shelf) : take_vacant(depot, kind);
+    struct weft__stack *stack = shelf->free ? shelf_pop(shelf) : NULL;
+    bool reserved = stack == NULL && reserve(depot, kind, &at, &bare);
     if (shelf->count < shelf->least)
         shelf->least = shelf->count;
     weft__unlock(&depot->lock);
-    return stack;
+    if (!reserved)
+        return stack;
+    if (!bare || guard(depot, at))
+        return slot_open(at);
+    not_guarded(depot, at);
+    return NULL;
 }
 
 void weft__depot_give(struct weft__depot *depot, struct weft__stack *first,
@@ -302,11 +338,6 @@ static void end_round(struct weft__depot *depot)
     weft__store_relaxed(&depot->tidiness, tidiness);
 }
 
-struct vacancy {
-    struct weft__slab *slab;
-    unsigned slot;
-};
-
 /* Nobody else knows this stack. Its header goes with the rest, so where it lay
  * is told apart. If the system refuses nothing is lost but the memory. */
 static struct vacancy discard(struct weft__stack *stack)
@@ -315,22 +346,6 @@ static struct vacancy discard(struct weft__stack *stack)
     weft__sanitize_stack_close(stack);
     weft__os->advise(stack->low, classes[stack->kind].usable, MADV_DONTNEED);
     return at;
-}
-
-/* Returns the slab if it is empty now, and in no list. Under the lock. */
-static struct weft__slab *vacate(struct weft__depot *depot, struct vacancy at)
-{
-    struct weft__slab *slab = at.slab;
-    bool was_full = slab->vacant == 0;
-    slab->vacant |= UINT64_C(1) << at.slot;
-    bool empty = slab->vacant == all_slots(slab->kind);
-    if (was_full || empty)
-        slab_leave(slab);
-    if (empty)
-        depot->guards -= slab->guarded;
-    else if (was_full)
-        slab_enter(slab, &depot->shelf[slab->kind].roomy);
-    return empty ? slab : NULL;
 }
 
 static void give_back(struct weft__depot *depot, struct weft__stack **stacks,

@@ -8,19 +8,34 @@
  * tree. So a thief weighs what it took last when it is out of work again: if
  * that kept it busy for less than PAYS_NS a piece it is poor. A poor thief
  * dozes instead of stealing at once (idle.c), and then tries a single piece.
+ *
+ * Branches have credit: in an unbalanced tree nearly all of them are leaves,
+ * and one among a hundred pays for them all.
  */
 #include "sched/branch.h"
 
 #define STEAL_MAX 32
 #define PAYS_NS 1000
+#define CREDIT_NS 250000 /* at most: times change */
 #define POOREST 8 /* hauls in a row that did not pay; no need to count more */
+
+/* `gain`: of the last haul; below 0, it was not worth it. */
+static bool on_credit(struct weft__worker *thief, int64_t gain)
+{
+    if (!thief->forked)
+        return false;
+    int64_t credit = thief->credit + gain;
+    thief->credit = credit < 0 ? 0 : credit < CREDIT_NS ? credit : CREDIT_NS;
+    return credit >= 0;
+}
 
 static void weigh(struct weft__worker *thief)
 {
     if (thief->haul == 0)
         return;
-    int64_t kept = weft__os->now() - thief->hauled;
-    bool pays = kept >= (int64_t)thief->haul * PAYS_NS;
+    int64_t gain =
+        weft__os->now() - thief->hauled - (int64_t)thief->haul * PAYS_NS;
+    bool pays = on_credit(thief, gain) || gain >= 0;
     if (weft__unlikely(thief->rt->driver->turn != NULL))
         pays = weft__worker_chance(thief) & 1; /* no time passes there */
     if (pays)
@@ -57,6 +72,7 @@ static struct weft__coro *steal_fresh(struct weft__worker *thief,
         if (coro == NULL)
             break;
         thief->haul++;
+        thief->forked = weft__branch_is(item);
         if (first == NULL)
             first = coro;
         else
@@ -77,6 +93,7 @@ static struct weft__coro *steal_woken(struct weft__worker *thief,
     if (first == NULL)
         return NULL;
     thief->haul++;
+    thief->forked = false;
     for (size_t i = 1; i < share(thief, size); i++) {
         struct weft__coro *coro = mark_stolen(weft__ring_oldest(ring));
         if (coro == NULL)

@@ -110,8 +110,10 @@ struct weft__worker {
     unsigned haul;                  /* pieces stolen since it was out of work */
     unsigned poor;                  /* such hauls in a row that did not pay */
     int64_t hauled;                 /* when the last piece of it was stolen */
-    int64_t polled;                 /* when it polled last */
-    uint64_t chance;                /* state of its random numbers */
+    bool forked;                    /* the last piece was a branch */
+    int64_t credit;  /* ns that branches were worth, beyond what they cost */
+    int64_t polled;  /* when it polled last */
+    uint64_t chance; /* state of its random numbers */
     struct weft__look *seen; /* as the sentinel: each worker, last time */
     struct weft__stack thread_stack; /* where the thread itself began */
     uintptr_t thread;                /* written by who started it */

@@ -75,7 +75,7 @@ struct outcome {
     uint64_t ops;
     uint64_t mappings; /* of the last */
     double ns_per_op, best, worst, rss_per_task, per_worker, per_bare_stack,
-        of_two;
+        cpu_per_bare_stack, of_two;
     weft_counters counters; /* of the last */
 };
 
@@ -83,7 +83,7 @@ static int repeat(const struct session *session, const struct workload *work,
                   struct outcome *out)
 {
     static double ns[REPEAT_MAX], rss[REPEAT_MAX], each[REPEAT_MAX];
-    static double bare[REPEAT_MAX], two[REPEAT_MAX];
+    static double bare[REPEAT_MAX], cpu[REPEAT_MAX], two[REPEAT_MAX];
 
     for (uint64_t i = 0; i < session->repeat; i++) {
         struct perf_micro micro = {.workers = (unsigned)session->workers,
@@ -97,6 +97,7 @@ static int repeat(const struct session *session, const struct workload *work,
         rss[i] = micro.rss_per_task;
         each[i] = micro.per_worker;
         bare[i] = micro.per_bare_stack;
+        cpu[i] = micro.cpu_per_bare_stack;
         two[i] = micro.of_two;
         out->ops = micro.ops;
         out->mappings = micro.mappings;
@@ -108,6 +109,7 @@ static int repeat(const struct session *session, const struct workload *work,
     out->rss_per_task = perf_median(rss, session->repeat);
     out->per_worker = perf_median(each, session->repeat);
     out->per_bare_stack = perf_median(bare, session->repeat);
+    out->cpu_per_bare_stack = perf_median(cpu, session->repeat);
     out->of_two = perf_median(two, session->repeat);
     return 0;
 }
@@ -130,6 +132,7 @@ static int print_json(const struct session *session,
     }
     if (out->per_bare_stack > 0) {
         perf_json_real(&json, "per_bare_stack", out->per_bare_stack);
+        perf_json_real(&json, "cpu_per_bare_stack", out->cpu_per_bare_stack);
     }
     if (out->per_worker > 0) {
         perf_json_real(&json, "per_worker", out->per_worker);
@@ -174,8 +177,10 @@ static void add_row(struct session *session, const struct workload *work,
     if (out->per_bare_stack > 0) {
         size_t n = strlen(about);
 
-        snprintf(about + n, sizeof(about) - n, "CPU of %s bare stacks; ",
-                 perf_format_real(out->per_bare_stack).s);
+        snprintf(about + n, sizeof(about) - n,
+                 "%s of the time of a bare stack, %s of its CPU; ",
+                 perf_format_real(out->per_bare_stack).s,
+                 perf_format_real(out->cpu_per_bare_stack).s);
     }
     if (out->of_two > 0) {
         snprintf(about, sizeof(about), "%s of the speed of two workers; ",

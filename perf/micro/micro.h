@@ -18,12 +18,13 @@ struct perf_micro {
     uint64_t scale; /* counts are divided by it */
 
     uint64_t ops;
-    double ns;             /* of all operations together */
-    double rss_per_task;   /* sleepers and later alone; bytes */
-    uint64_t mappings;     /* the same; lines of /proc/self/maps */
-    double per_bare_stack; /* sleepers alone, of CPU; 0: not known */
-    double of_two;         /* crowded alone; 0: not known */
-    double per_worker;     /* see perf_micro_against(); 0: not known */
+    double ns;           /* of all operations together */
+    double rss_per_task; /* sleepers and later alone; bytes */
+    uint64_t mappings;   /* the same; lines of /proc/self/maps */
+    /* sleepers alone, by the clock and by CPU; 0: not known */
+    double per_bare_stack, cpu_per_bare_stack;
+    double of_two;     /* crowded alone; 0: not known */
+    double per_worker; /* see perf_micro_against(); 0: not known */
     weft_counters counters;
 };
 

@@ -2,9 +2,9 @@
 /*
  * sleepers: 1 000 000 tasks asleep at once, and what each of them takes of
  * memory: the growth of the process's resident set, all counted (stack,
- * descriptor, timer), divided by their number. The CPU time that it took to get
- * them to sleep is compared with that of as many bare guarded stacks, made just
- * before and just after.
+ * descriptor, timer), divided by their number. The time that it took to get
+ * them to sleep, by the clock and of CPU, is compared with that of as many bare
+ * guarded stacks, made by one thread just before and just after.
  */
 #include "perf/micro/micro.h"
 
@@ -114,7 +114,8 @@ static void compare(struct crowd *crowd, double before)
 
     bare = before < bare ? before : bare;
     if (bare > 0) {
-        micro->per_bare_stack = crowd->cpu / (double)micro->ops / bare;
+        micro->per_bare_stack = micro->ns / (double)micro->ops / bare;
+        micro->cpu_per_bare_stack = crowd->cpu / (double)micro->ops / bare;
     }
 }
 
