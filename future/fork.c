@@ -39,10 +39,10 @@ void weft_fork(weft_branch *public, weft_fn *fn, void *arg)
     struct weft__worker *worker = weft__worker_self();
     branch->fn = fn;
     branch->arg = arg;
-    branch->forker = NULL;
-    weft__store_relaxed(&branch->state, WEFT__BRANCH_HERE);
-    if (weft__unlikely(worker == NULL || worker->current == NULL))
+    if (weft__unlikely(worker == NULL || worker->current == NULL)) {
+        branch->forker = NULL;
         return;
+    }
     weft_future *self = weft__future_of(worker->current);
     branch->forker = self;
     branch->home = worker;
@@ -131,8 +131,8 @@ static WEFT__NOINLINE void close_call(weft_future *self,
         weft__context_back(self, before);
 }
 
-static int call_bare(weft_future *self, struct weft__branch *branch,
-                     void **result)
+WEFT__INLINE int call_bare(weft_future *self, struct weft__branch *branch,
+                           void **result)
 {
     struct weft__defer *defers = self->defers;
     void *value = branch->fn(branch->arg);
@@ -176,7 +176,8 @@ WEFT__INLINE int call(weft_future *self, struct weft__branch *branch,
 static bool wants_task(weft_future *self)
 {
     char *here = __builtin_frame_address(0);
-    return self->children.first != NULL || weft__task_group(self) != NULL ||
+    return self->children.first != NULL ||
+           (self->scope != NULL && weft__task_group(self) != NULL) ||
            here - self->coro.stack->low < ROOM;
 }
 
