@@ -56,15 +56,15 @@ static void unlock(weft_future *future, struct weft__waiter *first,
 static void free_callback(struct weft__waiter *waiter);
 static void fire_callback(struct weft__waiter *waiter);
 
-static void free_descriptor(weft_future *future)
+WEFT__INLINE void free_descriptor(weft_future *future)
 {
     struct weft__worker *self = weft__worker_self();
-    struct weft__pool *pool = weft__pool_of(&future->coro);
     weft__store_relaxed(&future->kind, WEFT__FREE);
     if (weft__debug_on())
         future->generation++;
-    if (self != NULL && self->rt->pool == pool)
-        weft__pool_free(pool, self->index, &self->tasks, &future->coro);
+    if (self != NULL && self->rt->pool == weft__pool_of(&future->coro))
+        weft__pool_free(self->rt->pool, self->index, &self->tasks,
+                        &future->coro);
     else
         weft__pool_give(&future->coro);
 }

@@ -16,14 +16,7 @@
 
 /* Making */
 
-static void task_entry(struct weft__coro *coro)
-{
-    weft_future *task = weft__future_of(coro);
-    void *result = task->fn(task->arg);
-    if (weft__task_has_business(task))
-        weft__task_close(task);
-    weft__task_end(task, result);
-}
+static void task_entry(struct weft__coro *coro);
 
 WEFT__INLINE void init(weft_future *task, enum weft__kind kind, weft_fn *fn,
                        void *arg)
@@ -131,7 +124,7 @@ void weft__task_close(weft_future *task)
         weft__context_ended(task);
 }
 
-void weft__task_end(weft_future *task, void *result)
+WEFT__INLINE void end(weft_future *task, void *result)
 {
     struct weft_runtime *rt = task->coro.rt;
     int code = weft_code(result);
@@ -142,6 +135,20 @@ void weft__task_end(weft_future *task, void *result)
         weft__group_child_ends(task, code);
     weft__future_finish(task, result);
     weft__runtime_ended(rt, weft__worker_self(), 0);
+}
+
+void weft__task_end(weft_future *task, void *result)
+{
+    end(task, result);
+}
+
+static void task_entry(struct weft__coro *coro)
+{
+    weft_future *task = weft__future_of(coro);
+    void *result = task->fn(task->arg);
+    if (weft__task_has_business(task))
+        weft__task_close(task);
+    end(task, result);
 }
 
 /* Spawning */

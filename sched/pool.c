@@ -4,15 +4,8 @@
 
 #include "sched/debug.h"
 
-#define SLAB_SIZE ((size_t)64 << 10)
 #define KEPT 256 /* slabs of runtimes that have ended, in debug mode */
-#define PER_SLAB ((SLAB_SIZE - WEFT__TASK_SIZE) / WEFT__TASK_SIZE)
-
-/* Aligned to its size, so a descriptor finds its slab by its address. */
-struct weft__pool_slab {
-    struct weft__pool *pool;
-    struct weft__pool_slab *next;
-};
+#define PER_SLAB ((WEFT__SLAB_SIZE - WEFT__TASK_SIZE) / WEFT__TASK_SIZE)
 
 _Static_assert(sizeof(struct weft__pool_slab) <= WEFT__TASK_SIZE,
                "the header takes one descriptor's place");
@@ -48,12 +41,6 @@ struct weft__pool *weft__pool_new(struct weft_runtime *rt, unsigned shards)
     return pool;
 }
 
-struct weft__pool *weft__pool_of(struct weft__coro *coro)
-{
-    uintptr_t slab = (uintptr_t)coro & ~(SLAB_SIZE - 1);
-    return ((struct weft__pool_slab *)slab)->pool;
-}
-
 /* With debugging on, handles that are used too late must find it there. */
 static void slab_free(struct weft__pool_slab *slab)
 {
@@ -62,7 +49,7 @@ static void slab_free(struct weft__pool_slab *slab)
     if (weft__debug_on())
         slab = weft__debug_keep(&kept, slab);
     if (slab != NULL)
-        weft__os->unmap(slab, SLAB_SIZE);
+        weft__os->unmap(slab, WEFT__SLAB_SIZE);
 }
 
 static void pool_free(struct weft__pool *pool)
@@ -78,7 +65,7 @@ static void pool_free(struct weft__pool *pool)
 static bool grow(struct weft__pool *pool, struct weft__pool_shard *shard)
 {
     void *at = NULL;
-    if (weft__os->map(SLAB_SIZE, SLAB_SIZE, &at) < 0)
+    if (weft__os->map(WEFT__SLAB_SIZE, WEFT__SLAB_SIZE, &at) < 0)
         return false;
     struct weft__pool_slab *slab = at;
     slab->pool = pool;
@@ -226,7 +213,7 @@ static struct weft__pool_slab *slabs_of(struct weft__pool *pool)
 
 bool weft__pool_has(struct weft__pool *pool, const void *at)
 {
-    uintptr_t wanted = (uintptr_t)at & ~(SLAB_SIZE - 1);
+    uintptr_t wanted = (uintptr_t)at & ~(WEFT__SLAB_SIZE - 1);
     struct weft__pool_slab *slab = weft__load_acquire(&pool->found); /* below */
     if ((uintptr_t)slab != wanted) {
         slab = slabs_of(pool);

@@ -16,7 +16,13 @@
 
 #define WEFT__TASK_SIZE 256
 
-struct weft__pool_slab;
+#define WEFT__SLAB_SIZE ((size_t)64 << 10)
+
+/* Aligned to its size, so a descriptor finds its slab by its address. */
+struct weft__pool_slab {
+    struct weft__pool *pool;
+    struct weft__pool_slab *next;
+};
 
 struct weft__pool_shard {
     WEFT__APART struct weft__spin lock;
@@ -67,7 +73,11 @@ void weft__pool_drain(struct weft__pool *, unsigned index,
                       struct weft__pool_cache *);
 
 /** The pool a descriptor came from. */
-struct weft__pool *weft__pool_of(struct weft__coro *);
+static inline struct weft__pool *weft__pool_of(struct weft__coro *coro)
+{
+    uintptr_t slab = (uintptr_t)coro & ~(WEFT__SLAB_SIZE - 1);
+    return ((struct weft__pool_slab *)slab)->pool;
+}
 
 /** Is it the address of one of the pool's descriptors, in use or not? It need
  * not be the address of anything. */

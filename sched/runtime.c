@@ -281,18 +281,8 @@ static void say_drained(struct weft_runtime *rt)
     weft__os->futex_wake(&rt->drained, INT32_MAX);
 }
 
-void weft__runtime_ended(struct weft_runtime *rt, struct weft__worker *worker,
-                         unsigned loop)
+void weft__runtime_ended_late(struct weft_runtime *rt)
 {
-    if (weft__likely(worker != NULL)) {
-        _Atomic(uint64_t) *ended = &worker->counters.tasks_ended;
-        /* Pairs with the acquire in weft__runtime_alive(). */
-        weft__store_release(ended, weft__load_relaxed(ended) + 1);
-    } else {
-        weft__fetch_add_sc(&rt->loop[loop].dropped, 1);
-    }
-    if (weft__likely(weft__load_relaxed(&rt->phase) == WEFT__OPEN))
-        return;
     weft__fence(); /* our end before the count; pairs with the others' */
     weft__runtime_check_drained(rt);
 }

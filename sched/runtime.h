@@ -101,8 +101,24 @@ bool weft__runtime_wait_drained(weft_runtime *, int64_t until);
 /** Tasks and callbacks accepted that have not ended. Exact when it says 0. */
 uint64_t weft__runtime_alive(weft_runtime *);
 
+/** The rest of it, while the runtime closes. */
+void weft__runtime_ended_late(weft_runtime *);
+
 /** A task or callback has ended on this worker (NULL: on a foreign thread). */
-void weft__runtime_ended(weft_runtime *, struct weft__worker *, unsigned loop);
+static inline void weft__runtime_ended(weft_runtime *rt,
+                                       struct weft__worker *worker,
+                                       unsigned loop)
+{
+    if (weft__likely(worker != NULL)) {
+        _Atomic(uint64_t) *ended = &worker->counters.tasks_ended;
+        /* Pairs with the acquire in weft__runtime_alive(). */
+        weft__store_release(ended, weft__load_relaxed(ended) + 1);
+    } else {
+        weft__fetch_add_sc(&rt->loop[loop].dropped, 1);
+    }
+    if (weft__unlikely(weft__load_relaxed(&rt->phase) != WEFT__OPEN))
+        weft__runtime_ended_late(rt);
+}
 
 /** Somebody may have ended unseen: a worker about to sleep, while it closes. */
 void weft__runtime_check_drained(weft_runtime *);

@@ -85,7 +85,8 @@ static void count_injected(struct weft__worker *worker)
     worker->served = true;
 }
 
-static void count_step(struct weft__worker *worker, struct weft__coro *coro)
+WEFT__INLINE void count_step(struct weft__worker *worker,
+                             struct weft__coro *coro)
 {
     worker->budget = BUDGET;
     weft__count(worker, steps);

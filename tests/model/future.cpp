@@ -12,11 +12,6 @@
 static weft_future *shared;
 static int freed;
 
-struct weft__pool *weft__pool_of(struct weft__coro *)
-{
-    return NULL;
-}
-
 /* As a spawn that gets the memory would: it writes what others read. */
 static void reuse(weft_future *future)
 {
