@@ -328,7 +328,8 @@ bool weft__idle_linger(struct weft__worker *self)
         return false;
     if (!self->searching) {
         self->searching = true;
-        weft__fetch_add_sc(&self->rt->idle.searching, 1); /* announce() reads */
+        /* As in claim(): who reads it late wakes one more than needed. */
+        weft__fetch_add_relaxed(&self->rt->idle.searching, 1);
     }
     return weft__patience_wait(&self->patience, has_submission, self);
 }

@@ -53,7 +53,8 @@ struct weft__worker *weft__worker_self(void)
     return i < w->rt.workers ? &w->workers[i] : NULL;
 }
 
-unsigned weft__timers_expire(struct weft__loop *, struct weft__worker *, int64_t)
+unsigned weft__timers_expire(struct weft__loop *, struct weft__worker *,
+                             int64_t)
 {
     return 0;
 }
@@ -161,6 +162,8 @@ static weft__coro *find(weft__worker *self, bool told)
     weft__coro *coro = weft__queue_take(self);
     while (coro == NULL) {
         coro = weft__steal(self);
+        if (coro == NULL && weft__idle_linger(self))
+            coro = weft__queue_take(self);
         if (coro != NULL)
             break;
         if (w->left == 0 || weft__load_acquire(&w->rt.phase) == WEFT__STOPPED)
@@ -368,6 +371,27 @@ struct idle_searcher_next : on_idle<idle_searcher_next, 2, 2, 1> {
     }
 };
 
+/* The same of one that waits awake for submissions, and then goes to sleep. */
+struct idle_lingers : on_idle<idle_lingers, 3, 2, 2> {
+    void set_up()
+    {
+        on_idle::set_up();
+        w->workers[1].served = true;
+    }
+    void thread(unsigned i)
+    {
+        if (i == 1) {
+            work(1);
+            return;
+        }
+        dawdle();
+        if (i == 0)
+            spawn(0, 0);
+        else
+            weft__queue_inject(&w->loops[1], made(1));
+    }
+};
+
 /* The searcher found work of its own, and is busy from here on. */
 template <class T> struct on_found : on_idle<T, 3, 3, 3> {
     void set_up()
@@ -396,7 +420,10 @@ struct idle_found : on_found<idle_found> {
         w->workers[1].searching = true;
         weft__store_relaxed(&w->rt.idle.searching, 1);
     }
-    void thread(unsigned i) { go(i); }
+    void thread(unsigned i)
+    {
+        go(i);
+    }
 };
 
 /* The same of a sentinel that dozed. */
@@ -408,7 +435,10 @@ struct idle_found_dozing : on_found<idle_found_dozing> {
         w->workers[1].looks = 0;
         weft__store_relaxed(&w->rt.idle.sentinel, 2 | WEFT__IDLE_DOZING);
     }
-    void thread(unsigned i) { go(i); }
+    void thread(unsigned i)
+    {
+        go(i);
+    }
 };
 
 /* A sentinel that leaves after its last look. */
@@ -589,6 +619,7 @@ SCENARIO(idle_inject, 1);
 SCENARIO(idle_pinned, 1);
 SCENARIO(idle_searcher, 1);
 SCENARIO(idle_searcher_next, 1);
+SCENARIO(idle_lingers, 1);
 SCENARIO(idle_found, 1);
 SCENARIO(idle_found_dozing, 1);
 SCENARIO(idle_retire, 1);

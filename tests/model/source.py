@@ -41,6 +41,8 @@ CHANGES = [
      "    model::plain<void (*)(struct weft__waiter *)> fire; "),
     ("sched/idle.h", "    uint32_t step; ", "    model::plain<uint32_t> step; "),
     ("sched/lock.c", "#define SPINS 100", "#define SPINS 1"),
+    ("sched/patience.h", "#define WEFT__PATIENCE_TURNS 16",
+     "#define WEFT__PATIENCE_TURNS 1"),
     ("sched/atomic.h", "static inline void weft__pause(void)\n{",
      "static inline void weft__pause(void)\n{ weft__pause_spin();"),
 ]
