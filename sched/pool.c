@@ -81,84 +81,149 @@ static bool grow(struct weft__pool *pool, struct weft__pool_shard *shard)
     return true;
 }
 
-/* Half of what another shard has: tasks may be spawned here for ever and end
- * elsewhere. Under the shard's lock, so the others are only tried. */
+/* Batches. Under the shard's lock. */
+
+static void put_batch(struct weft__pool_shard *shard, struct weft__coro *batch)
+{
+    batch->sp = shard->batches;
+    shard->batches = batch;
+    shard->count += WEFT__POOL_BATCH;
+}
+
+static struct weft__coro *take_batch(struct weft__pool_shard *shard)
+{
+    struct weft__coro *batch = shard->batches;
+    if (batch != NULL) {
+        shard->batches = batch->sp;
+        shard->count -= WEFT__POOL_BATCH;
+    }
+    return batch;
+}
+
+/* Of another shard, a batch or half of the others: tasks may be spawned here
+ * for ever and end elsewhere. Under the locks of both. */
+static void take_over(struct weft__pool_shard *shard,
+                      struct weft__pool_shard *other)
+{
+    struct weft__coro *batch = take_batch(other);
+    if (batch != NULL) {
+        put_batch(shard, batch);
+        return;
+    }
+    size_t half = (other->count + 1) / 2;
+    for (size_t n = half < PER_SLAB ? half : PER_SLAB; n > 0; n--) {
+        chain(&shard->free, unchain(&other->free));
+        shard->count++;
+        other->count--;
+    }
+}
+
+/* Under the shard's lock, so the others are only tried. */
 static bool borrow(struct weft__pool *pool, struct weft__pool_shard *shard)
 {
-    for (unsigned i = 0; i < pool->shards && shard->free == NULL; i++) {
+    for (unsigned i = 0; i < pool->shards && shard->count == 0; i++) {
         struct weft__pool_shard *other = &pool->shard[i];
         if (other == shard || !weft__spin_try(&other->lock))
             continue;
-        size_t half = (other->count + 1) / 2;
-        for (size_t n = half < PER_SLAB ? half : PER_SLAB; n > 0; n--) {
-            chain(&shard->free, unchain(&other->free));
-            shard->count++;
-            other->count--;
-        }
+        take_over(shard, other);
         weft__spin_unlock(&other->lock);
     }
-    return shard->free != NULL;
+    return shard->count > 0;
 }
 
 static bool has_some(struct weft__pool *pool, struct weft__pool_shard *shard)
 {
-    return shard->free != NULL || borrow(pool, shard) || grow(pool, shard);
+    return shard->count > 0 || borrow(pool, shard) || grow(pool, shard);
+}
+
+/* Single ones first: a batch is worth more whole. */
+static struct weft__coro *take_one(struct weft__pool_shard *shard)
+{
+    if (shard->free == NULL) {
+        shard->free = take_batch(shard);
+        shard->count += WEFT__POOL_BATCH;
+    }
+    shard->count--;
+    return unchain(&shard->free);
 }
 
 struct weft__coro *weft__pool_take(struct weft__pool *pool, unsigned index)
 {
     struct weft__pool_shard *shard = &pool->shard[index];
     weft__spin_lock(&shard->lock);
-    struct weft__coro *coro = NULL;
-    if (has_some(pool, shard)) {
-        coro = unchain(&shard->free);
-        shard->count--;
-    }
+    struct weft__coro *coro = has_some(pool, shard) ? take_one(shard) : NULL;
     weft__spin_unlock(&shard->lock);
     return coro;
+}
+
+/* Workers */
+
+/* Into an empty list, a batch or else as many as there are. */
+static void fill(struct weft__pool_shard *shard, struct weft__pool_cache *cache)
+{
+    cache->free = take_batch(shard);
+    if (cache->free != NULL) {
+        cache->count = WEFT__POOL_BATCH;
+        return;
+    }
+    while (cache->count < WEFT__POOL_BATCH && shard->free != NULL) {
+        chain(&cache->free, unchain(&shard->free));
+        shard->count--;
+        cache->count++;
+    }
 }
 
 struct weft__coro *weft__pool_refill(struct weft__pool *pool, unsigned index,
                                      struct weft__pool_cache *cache)
 {
     struct weft__pool_shard *shard = &pool->shard[index];
-    weft__spin_lock(&shard->lock);
-    if (has_some(pool, shard)) {
-        while (cache->count < WEFT__POOL_CACHE && shard->free != NULL) {
-            chain(&cache->free, unchain(&shard->free));
-            shard->count--;
-            cache->count++;
-        }
+    if (cache->batch != NULL) {
+        cache->free = cache->batch;
+        cache->batch = NULL;
+        cache->count = WEFT__POOL_BATCH;
+    } else {
+        weft__spin_lock(&shard->lock);
+        if (has_some(pool, shard))
+            fill(shard, cache);
+        weft__spin_unlock(&shard->lock);
     }
-    weft__spin_unlock(&shard->lock);
     struct weft__coro *coro = unchain(&cache->free);
     cache->count -= coro != NULL;
     return coro;
 }
 
-static void give_down_to(struct weft__pool *pool, unsigned index,
-                         struct weft__pool_cache *cache, unsigned keep)
+static void give_batch(struct weft__pool *pool, unsigned index,
+                       struct weft__coro *batch)
 {
     struct weft__pool_shard *shard = &pool->shard[index];
     weft__spin_lock(&shard->lock);
-    while (cache->count > keep) {
-        chain(&shard->free, unchain(&cache->free));
-        shard->count++;
-        cache->count--;
-    }
+    put_batch(shard, batch);
     weft__spin_unlock(&shard->lock);
 }
 
 void weft__pool_spill(struct weft__pool *pool, unsigned index,
                       struct weft__pool_cache *cache)
 {
-    give_down_to(pool, index, cache, WEFT__POOL_CACHE);
+    if (cache->batch != NULL)
+        give_batch(pool, index, cache->batch);
+    cache->batch = cache->free;
+    cache->free = NULL;
+    cache->count = 0;
 }
 
 void weft__pool_drain(struct weft__pool *pool, unsigned index,
                       struct weft__pool_cache *cache)
 {
-    give_down_to(pool, index, cache, 0);
+    struct weft__pool_shard *shard = &pool->shard[index];
+    if (cache->batch != NULL)
+        give_batch(pool, index, cache->batch);
+    cache->batch = NULL;
+    weft__spin_lock(&shard->lock);
+    for (; cache->count > 0; cache->count--) {
+        chain(&shard->free, unchain(&cache->free));
+        shard->count++;
+    }
+    weft__spin_unlock(&shard->lock);
 }
 
 /* After the close, the pool lock orders the last ones coming back. */

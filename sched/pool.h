@@ -4,9 +4,10 @@
  * late wake of an ended task touches a descriptor, never something else).
  *
  * Each worker has a free list of its own; refills and overflows go through
- * shards, one for each loop, which foreign threads use directly. A descriptor
- * may outlive its runtime in the hands of a foreign thread: then the pool stays
- * until the last one comes back.
+ * shards, one for each loop, which foreign threads use directly. Between worker
+ * and shard go whole batches, untouched (Bonwick and Adams, "Magazines and
+ * Vmem", USENIX 2001). A descriptor may outlive its runtime in the hands of a
+ * foreign thread: then the pool stays until the last one comes back.
  */
 #ifndef WEFT_SCHED_POOL_H
 #define WEFT_SCHED_POOL_H
@@ -26,14 +27,16 @@ struct weft__pool_slab {
 
 struct weft__pool_shard {
     WEFT__APART struct weft__spin lock;
-    struct weft__coro *free; /* chained by ->link; under the lock */
-    size_t count;            /* under the lock */
+    struct weft__coro *free;    /* chained by ->link; under the lock */
+    struct weft__coro *batches; /* their heads, by ->sp; the same */
+    size_t count;               /* all of both; the same */
 };
 
-/* A worker's own free list. Owner only. */
+/* A worker's own free list, and a batch in hand. Owner only. */
 struct weft__pool_cache {
     struct weft__coro *free; /* chained by ->link */
-    unsigned count;
+    unsigned count;          /* of these: less than a batch, at rest */
+    struct weft__coro *batch;
 };
 
 struct weft__pool {
@@ -59,7 +62,7 @@ void weft__pool_close(struct weft__pool *);
 struct weft__coro *weft__pool_refill(struct weft__pool *, unsigned index,
                                      struct weft__pool_cache *);
 
-/** The worker's list has grown long: give half of it back. */
+/** The worker's list is a whole batch: it is for the hand, or the shard. */
 void weft__pool_spill(struct weft__pool *, unsigned index,
                       struct weft__pool_cache *);
 
@@ -87,7 +90,7 @@ bool weft__pool_has(struct weft__pool *, const void *);
 void weft__pool_each(struct weft__pool *,
                      void (*visit)(struct weft__coro *, void *), void *arg);
 
-#define WEFT__POOL_CACHE 256
+#define WEFT__POOL_BATCH 256
 
 static inline struct weft__coro *
 weft__pool_alloc(struct weft__pool *pool, unsigned index,
@@ -108,7 +111,7 @@ static inline void weft__pool_free(struct weft__pool *pool, unsigned index,
 {
     coro->link.next = cache->free ? &cache->free->link : NULL;
     cache->free = coro;
-    if (weft__unlikely(++cache->count > 2 * WEFT__POOL_CACHE))
+    if (weft__unlikely(++cache->count == WEFT__POOL_BATCH))
         weft__pool_spill(pool, index, cache);
 }
 
