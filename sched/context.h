@@ -27,12 +27,23 @@
 
 #include "sched/base.h"
 
-/* What the ABI lets a callee change, beside the four that are passed. */
+/* What the ABI lets a callee change, beside the four that are passed: the
+ * compiler believes that nothing else does change here. */
 #if defined(__x86_64__)
+#ifdef __AVX512F__
+#define WEFT__CONTEXT_AVX512                                                   \
+    "k1", "k2", "k3", "k4", "k5", "k6", "k7", "xmm16", "xmm17", "xmm18",       \
+        "xmm19", "xmm20", "xmm21", "xmm22", "xmm23", "xmm24", "xmm25",         \
+        "xmm26", "xmm27", "xmm28", "xmm29", "xmm30", "xmm31",
+#else
+#define WEFT__CONTEXT_AVX512
+#endif
 #define WEFT__CONTEXT_CLOBBERED                                                \
+    WEFT__CONTEXT_AVX512                                                       \
     "rcx", "r8", "r9", "r10", "r11", "xmm0", "xmm1", "xmm2", "xmm3", "xmm4",   \
         "xmm5", "xmm6", "xmm7", "xmm8", "xmm9", "xmm10", "xmm11", "xmm12",     \
-        "xmm13", "xmm14", "xmm15", "cc", "memory"
+        "xmm13", "xmm14", "xmm15", "st", "st(1)", "st(2)", "st(3)", "st(4)",   \
+        "st(5)", "st(6)", "st(7)", "cc", "memory"
 #endif
 
 /**
