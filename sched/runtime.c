@@ -250,7 +250,6 @@ void weft__runtime_enter(struct weft_runtime *rt, enum weft__phase phase)
 
 void weft__runtime_submit_last(struct weft_runtime *rt, struct weft__coro *coro)
 {
-    weft__store_relaxed(&rt->drained, 0);
     weft__fetch_add_sc(&rt->loop[0].submitted, 1);
     weft__fetch_add_relaxed(&rt->loop[0].started, 1);
     weft__queue_inject(&rt->loop[0], coro);
@@ -277,7 +276,7 @@ uint64_t weft__runtime_alive(struct weft_runtime *rt)
 
 static void say_drained(struct weft_runtime *rt)
 {
-    weft__store_release(&rt->drained, 1); /* pairs with wait_drained() */
+    weft__fetch_add(&rt->drained, 1); /* pairs with wait_drained() */
     weft__os->futex_wake(&rt->drained, INT32_MAX);
 }
 
@@ -295,14 +294,17 @@ void weft__runtime_check_drained(struct weft_runtime *rt)
 
 bool weft__runtime_wait_drained(struct weft_runtime *rt, int64_t until)
 {
-    if (weft__runtime_alive(rt) == 0)
-        return true;
-    /* Pairs with say_drained(). */
-    while (weft__load_acquire(&rt->drained) == 0) {
-        if (weft__os->futex_wait(&rt->drained, 0, until) == -ETIMEDOUT)
-            return weft__runtime_alive(rt) == 0;
+    int64_t rc = 0;
+    for (;;) {
+        /* Before the count: pairs with say_drained(), which may speak of an
+         * earlier phase, so it is a reason to count and no more. */
+        uint32_t said = weft__load_acquire(&rt->drained);
+        if (weft__runtime_alive(rt) == 0)
+            return true;
+        if (rc == -ETIMEDOUT)
+            return false;
+        rc = weft__os->futex_wait(&rt->drained, said, until);
     }
-    return true;
 }
 
 static void stop_threads(struct weft_runtime *rt, bool join)

@@ -60,7 +60,7 @@ struct weft_runtime {
     struct weft__lock closing; /* one thread closes */
     bool ended;                /* under ->closing */
     int outcome;               /* of the end; under ->closing */
-    _Atomic(uint32_t) drained; /* futex: nothing is alive */
+    _Atomic(uint32_t) drained; /* futex: times that nothing was alive */
     struct weft__watcher watcher;
     struct weft__lock defers_lock;
     struct weft__defer *defers; /* last come first; under ->defers_lock */

@@ -106,6 +106,26 @@ Test(ending, takes_clean_up_until_the_last_has_run, .timeout = 60)
     expect_order(wanted, 3);
 }
 
+/* Children end on all workers as the clean-up begins: that they have all ended
+ * is then said late, and must not be taken for the end of the clean-up. */
+static void *leaves_sleepers(void *unused)
+{
+    weft_runtime *rt = weft_running_loop();
+    cr_assert_eq(weft_runtime_defer(rt, cleans_up, number(1)), 0);
+    for (int i = 0; i < 8; i++)
+        weft_future_unref(weft_spawn(weft_test_forever, NULL));
+    return unused;
+}
+
+Test(ending, is_not_over_while_clean_up_runs, .timeout = 120)
+{
+    const int wanted[] = {1};
+    for (unsigned i = 0; i < weft_test_scaled(3000); i++) {
+        cr_assert_eq(weft_test_run(2 + i % 3, leaves_sleepers, NULL), 0);
+        expect_order(wanted, 1);
+    }
+}
+
 Test(ending, takes_no_clean_up_afterwards, .timeout = 60)
 {
     weft_runtime *rt;
