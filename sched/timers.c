@@ -55,11 +55,13 @@ unsigned weft__timers_expire(struct weft__loop *loop,
     struct weft__timers *timers = &loop->timers;
     if (now < weft__load_relaxed(&timers->next))
         return 0;
+    weft__lock(&timers->firing);
     weft__spin_lock(&timers->lock);
     struct weft__timer *due = weft__wheel_advance(&timers->wheel, now);
     set_next(timers);
     weft__spin_unlock(&timers->lock);
     unsigned fired = fire_all(due, worker);
+    weft__unlock(&timers->firing);
     weft__count_n(worker, timers_fired, fired);
     return fired;
 }

@@ -26,6 +26,7 @@ struct weft__timers {
     struct weft__spin lock;
     struct weft__wheel wheel; /* under the lock */
     _Atomic(int64_t) next;    /* a hint: the earliest; written under it */
+    struct weft__lock firing; /* one at a time, so in the order of moments */
 };
 
 /** Arm on a loop. Any thread; wakes the loop's worker if it sleeps past it. */

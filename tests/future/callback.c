@@ -113,6 +113,35 @@ Test(callback, equal_moments_keep_the_order_of_the_calls, .timeout = 30)
     cr_assert_eq(weft_test_run(3, equal_deadlines, NULL), 0);
 }
 
+/* They become due while they are still being armed: an idle worker looks after
+ * the busy one's timers, and both may fire at once. */
+static void *due_all_the_time(void *unused)
+{
+    weft_future *callback[MANY];
+    for (size_t round = 0; round < weft_test_scaled(500); round++) {
+        atomic_store(&seen.count, 0);
+        weft_pin();
+        weft_time moment = weft_after(WEFT_MS(1) + (int)round % 8 * 20000);
+        intptr_t n = 0;
+        while (n < MANY && weft_now() < moment + WEFT_US(100)) {
+            callback[n] = weft_call_at(moment, note, (void *)n);
+            n++;
+            for (volatile int i = 0; i < 500;)
+                i++;
+        }
+        for (intptr_t i = 0; i < n; i++)
+            weft_await(callback[i], NULL);
+        weft_unpin();
+        cr_expect_eq(out_of_order((int)n), 0, "round %zu", round);
+    }
+    return unused;
+}
+
+Test(callback, equal_moments_keep_the_order_with_two_who_fire, .timeout = 60)
+{
+    cr_assert_eq(weft_test_run(3, due_all_the_time, NULL), 0);
+}
+
 static void *read_clock(void *now)
 {
     *(weft_time *)now = weft_now();
