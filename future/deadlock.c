@@ -112,15 +112,6 @@ static void put_in_words(struct weft__coro *coro, void *arg)
     weft__dump_chain(words->rt, &sight, &words->text);
 }
 
-static void report(struct weft__deadlock *watch)
-{
-    char buffer[1600] = "";
-    struct words words = {watch->rt, {buffer, sizeof(buffer), 0}};
-    weft__pool_each(watch->rt->pool, put_in_words, &words);
-    weft__report_to(watch->rt, WEFT_REPORT_DEADLOCK, -WEFT_EDEADLK, NULL, 0,
-                    NULL, "deadlock, nothing can run any more: %s", buffer);
-}
-
 /* Look again in a moment. */
 static void begin(struct weft__deadlock *watch)
 {
@@ -155,34 +146,52 @@ static void rest(struct weft__deadlock *watch)
         begin(watch);
 }
 
-void weft__deadlock_look(struct weft__deadlock *watch)
+/* Returns whether it is one, and new; then *words says what it is. */
+static bool look(struct weft__deadlock *watch, struct words *words)
 {
     _Atomic(uint32_t) *state = &watch->rt->idle.stall.state;
     if (watch->until == INT64_MAX) {
         if (weft__load_acquire(state) > WEFT__STALL_WATCHED) /* pairs with
                                                         tell_if_stalled() */
             begin(watch);
-        return;
+        return false;
     }
     if (weft__os->now() < watch->until)
-        return;
+        return false;
     enum verdict verdict = judge(watch);
     watch->strangers = verdict == STRANGERS_THERE ? watch->strangers + 1 : 0;
     if (verdict == UNKNOWN || watch->strangers == STRANGERS) {
         weft__deadlock_close(watch);
-        return;
+        return false;
     }
     if (verdict == STRANGERS_THERE) {
         begin(watch);
-        return;
+        return false;
     }
     if (verdict == AWAKE) /* a sentinel, say, that has made no step */
         watch->moved = UINT64_MAX;
-    if (verdict == DEAD && watch->reported != watch->moved) {
+    bool news = verdict == DEAD && watch->reported != watch->moved;
+    if (news) {
         watch->reported = watch->moved;
-        report(watch);
+        weft__pool_each(watch->rt->pool, put_in_words, words);
     }
     rest(watch);
+    return news;
+}
+
+/* Another thread may end the runtime meanwhile; but it may do so in the hook
+ * that gets the report, too, so that comes when we have looked. */
+void weft__deadlock_look(struct weft__deadlock *watch)
+{
+    char buffer[1600] = "";
+    struct words words = {watch->rt, {buffer, sizeof(buffer), 0}};
+    if (!weft__runtime_look(watch->rt))
+        return;
+    bool dead = look(watch, &words);
+    weft__runtime_looked(watch->rt);
+    if (dead)
+        weft__report_to(watch->rt, WEFT_REPORT_DEADLOCK, -WEFT_EDEADLK, NULL, 0,
+                        NULL, "deadlock, nothing can run any more: %s", buffer);
 }
 
 void weft__deadlock_open(struct weft__deadlock *watch, weft_runtime *rt,
@@ -193,7 +202,10 @@ void weft__deadlock_open(struct weft__deadlock *watch, weft_runtime *rt,
         .rt = rt, .moved = UINT64_MAX, .reported = UINT64_MAX};
     stall->word = word;
     stall->step = step;
-    rest(watch); /* everybody may be asleep already */
+    if (weft__runtime_look(rt)) {
+        rest(watch); /* everybody may be asleep already */
+        weft__runtime_looked(rt);
+    }
 }
 
 void weft__deadlock_close(struct weft__deadlock *watch)

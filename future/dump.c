@@ -328,6 +328,8 @@ static void say_waits(struct weft__coro *coro, void *arg)
 int weft_dump(weft_runtime *rt, int fd)
 {
     struct dump dump = {.rt = rt, .fd = fd};
+    if (!weft__runtime_look(rt))
+        return -WEFT_ESHUTDOWN;
     weft__unwind_open();
     say(&dump, "weft: dump of a runtime with %u workers, %u threads\n",
         rt->workers, weft__load_relaxed(&rt->census.count));
@@ -338,6 +340,7 @@ int weft_dump(weft_runtime *rt, int fd)
     weft__pool_each(rt->pool, say_waits, &dump);
     say(&dump, "weft: end of the dump, %u tasks\n", dump.tasks);
     flush(&dump);
+    weft__runtime_looked(rt);
     return dump.rc;
 }
 

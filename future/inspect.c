@@ -128,7 +128,10 @@ size_t weft_all_tasks(weft_runtime *rt,
                       void (*visit)(const weft_task_info *, void *), void *arg)
 {
     struct visits visits = {.rt = rt, .visit = visit, .arg = arg};
+    if (!weft__runtime_look(rt))
+        return 0;
     weft__pool_each(rt->pool, visit_one, &visits);
+    weft__runtime_looked(rt);
     return visits.count;
 }
 

@@ -322,9 +322,12 @@ static void stop_threads(struct weft_runtime *rt, bool join)
 }
 
 /* A foreign thread has submitted or woken what has ended meanwhile, and is
- * still about ringing a bell. */
+ * still about ringing a bell; or it looks at what is there. */
 static bool is_anybody_at_a_door(struct weft_runtime *rt)
 {
+    /* Pairs with weft__runtime_looked(). */
+    if (weft__load_acquire(&rt->onlookers) > 0)
+        return true;
     /* Pairs with weft__queue_wake_from_outside(). */
     if (rt->pool != NULL && weft__load_acquire(&rt->pool->wakers) > 0)
         return true;
@@ -347,7 +350,9 @@ static void wait_for_doors(struct weft_runtime *rt)
 
 void weft__runtime_stop(struct weft_runtime *rt, bool join)
 {
-    weft__xchg_sc(&rt->phase, WEFT__STOPPED); /* pairs with search(), park */
+    /* Pairs with search(), park, weft__runtime_look(). */
+    weft__xchg_sc(&rt->phase, WEFT__STOPPED);
+    weft__fence_after_rmw(); /* before the look at who looks */
     if (rt->worker != NULL && rt->worker[0].thread != 0)
         stop_threads(rt, join);
     if (join) {

@@ -62,6 +62,8 @@ struct weft_runtime {
     int outcome;               /* of the end; under ->closing */
     _Atomic(uint32_t) drained; /* futex: times that nothing was alive */
     struct weft__watcher watcher;
+    _Atomic(uint32_t) onlookers; /* threads that look at pools and loops; RMW
+                                    by each */
     struct weft__lock defers_lock;
     struct weft__defer *defers; /* last come first; under ->defers_lock */
     bool defers_over;           /* no more are taken; the same */
@@ -130,6 +132,24 @@ void weft__runtime_remove_crew(weft_runtime *, struct weft__crew *);
 /** End the workers' threads. If `join`, wait for them and close everything but
  * the memory that late holders of references may still look at. */
 void weft__runtime_stop(weft_runtime *, bool join);
+
+/** A thread that holds a reference, but is perhaps no worker, wants to look at
+ * the loops, or at tasks that are not its own. False: they are gone. Else the
+ * end waits until it has looked. Signal-safe. */
+static inline bool weft__runtime_look(weft_runtime *rt)
+{
+    weft__fetch_add_sc(&rt->onlookers, 1);
+    weft__fence_after_rmw(); /* pairs with weft__runtime_stop() */
+    if (weft__likely(weft__load_fenced(&rt->phase) != WEFT__STOPPED))
+        return true;
+    weft__fetch_sub(&rt->onlookers, 1); /* the same */
+    return false;
+}
+
+static inline void weft__runtime_looked(weft_runtime *rt)
+{
+    weft__fetch_sub(&rt->onlookers, 1); /* pairs with weft__runtime_stop() */
+}
 
 /** Drop one reference to the memory; the last one frees it. */
 void weft__runtime_drop(weft_runtime *);

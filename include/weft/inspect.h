@@ -52,11 +52,12 @@ typedef struct weft_task_info {
  * Visit every task and callback of a runtime that has not ended. One that is
  * there all the while is seen exactly once, others at most once.
  *
- * Context:       any thread; `visit` must not suspend.
+ * Context:       any thread that holds a reference; `visit` must neither suspend
+ *                nor end the runtime.
  * Suspends:      never.
  * Cancellation:  none.
  * Ownership:     the info is valid during the visit only.
- * Returns:       how many were visited.
+ * Returns:       how many were visited; 0 after the end.
  */
 WEFT_API size_t weft_all_tasks(weft_runtime *,
                                void (*visit)(const weft_task_info *, void *arg),
@@ -123,7 +124,8 @@ WEFT_API size_t weft_task_backtrace(weft_future *, void **frames, size_t n);
  * Suspends:      never; blocks while it writes.
  * Cancellation:  none.
  * Ownership:     none.
- * Returns:       0; -EBADF, -EPIPE and what else write(2) said.
+ * Returns:       0; -WEFT_ESHUTDOWN after the end; -EBADF, -EPIPE and what else
+ *                write(2) said.
  */
 WEFT_API int weft_dump(weft_runtime *, int fd);
 

@@ -293,11 +293,49 @@ static void *main_ended_by_a_thread(void *unused)
     return weft_fail(weft_sleep(WEFT_FOREVER));
 }
 
-Test(ending, may_be_asked_for_by_a_thread, .timeout = 60)
+/* Many times: the thread in weft_run() looks for deadlocks meanwhile. */
+Test(ending, may_be_asked_for_by_a_thread, .timeout = 120)
 {
-    void *rc = number(1);
-    cr_expect_eq(weft_test_run(2, main_ended_by_a_thread, NULL),
-                 -WEFT_ECANCELED);
-    pthread_join(ender, &rc);
-    cr_expect_null(rc);
+    for (size_t n = weft_test_scaled(2000); n > 0; n--) {
+        void *rc = number(1);
+        cr_expect_eq(weft_test_run(2, main_ended_by_a_thread, NULL),
+                     -WEFT_ECANCELED);
+        pthread_join(ender, &rc);
+        cr_expect_null(rc);
+    }
+}
+
+static void count_one(const weft_task_info *info, void *seen)
+{
+    *(size_t *)seen += info->id != 0;
+}
+
+static atomic_int ended;
+
+static void *looks_until_the_end(void *rt)
+{
+    size_t seen = 0;
+    while (!atomic_load(&ended))
+        weft_all_tasks(rt, count_one, &seen);
+    cr_expect_eq(weft_all_tasks(rt, count_one, &seen), 0);
+    cr_expect_eq(weft_dump(rt, -1), -WEFT_ESHUTDOWN);
+    weft_runtime_unref(rt);
+    return NULL;
+}
+
+static void *main_looked_at(void *unused)
+{
+    weft_runtime *rt = weft_runtime_ref(weft_running_loop());
+    cr_assert_eq(pthread_create(&ender, NULL, looks_until_the_end, rt), 0);
+    return unused;
+}
+
+Test(ending, waits_for_who_looks_at_it, .timeout = 120)
+{
+    for (size_t n = weft_test_scaled(1000); n > 0; n--) {
+        atomic_store(&ended, 0);
+        cr_expect_eq(weft_test_run(2, main_looked_at, NULL), 0);
+        atomic_store(&ended, 1);
+        pthread_join(ender, NULL);
+    }
 }
