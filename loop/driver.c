@@ -167,6 +167,12 @@ static bool driver_watching(struct weft__loop *loop)
            weft__load_relaxed(&engine->in_flight) > 0;
 }
 
+static bool driver_ready(struct weft__loop *loop)
+{
+    return driver_watching(loop) &&
+           weft__os->poll_ready(weft__engine_of(loop)->epfd) > 0;
+}
+
 static enum weft_engine driver_engine(struct weft__loop *loop)
 {
     return weft__engine_of(loop)->kind;
@@ -184,6 +190,7 @@ const struct weft__driver weft__loop_driver = {
     .wait = driver_wait,
     .wake = driver_wake,
     .watching = driver_watching,
+    .ready = driver_ready,
     .engine = driver_engine,
     .features = driver_features,
     .signals_open = weft__signals_open,

@@ -51,6 +51,9 @@ struct weft__driver {
     /** Is anything registered that poll() could find? */
     bool (*watching)(struct weft__loop *);
 
+    /** Would poll() find something? Any thread; never NULL but in models. */
+    bool (*ready)(struct weft__loop *);
+
     /** What file calls use: WEFT_ENGINE_URING or _EPOLL. */
     enum weft_engine (*engine)(struct weft__loop *);
 

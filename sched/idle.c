@@ -132,18 +132,24 @@ void weft__idle_found(struct weft__worker *worker)
 
 /* The sentinel */
 
-static bool parked(struct weft__worker *worker)
+bool weft__idle_is_parked(struct weft__worker *worker)
 {
-    return weft__load_relaxed(word_of(worker)) & bit_of(worker);
+    /* Where that decides, behind a fence: pairs with withdraw(). */
+    return weft__load_fenced(word_of(worker)) & bit_of(worker);
 }
 
 static bool all_others_parked(struct weft__worker *self)
 {
     struct weft_runtime *rt = self->rt;
     for (unsigned i = 0; i < rt->workers; i++)
-        if (&rt->worker[i] != self && !parked(&rt->worker[i]))
+        if (&rt->worker[i] != self && !weft__idle_is_parked(&rt->worker[i]))
             return false;
     return true;
+}
+
+static uint64_t steps_of(struct weft__worker *worker)
+{
+    return weft__load_relaxed(&worker->counters.steps);
 }
 
 /* Returns what has changed since the last time. */
@@ -152,7 +158,7 @@ static struct weft__look look(struct weft__worker *self,
 {
     struct weft__look *seen = &self->seen[other->index];
     struct weft__look before = *seen;
-    seen->steps = weft__load_relaxed(&other->counters.steps);
+    seen->steps = steps_of(other);
     seen->parks = weft__load_relaxed(&other->counters.parks);
     return (struct weft__look){seen->steps - before.steps,
                                seen->parks - before.parks};
@@ -218,7 +224,27 @@ static bool rescue(struct weft__worker *self, struct weft__worker *other)
     unsigned events = self->rt->driver->poll(other->loop, self);
     events += weft__timers_expire(other->loop, self, weft__os->now());
     self->polling = false;
-    return coro != NULL || events > 0;
+    if (coro == NULL && events == 0)
+        return false;
+    weft__count(self, rescues);
+    return true;
+}
+
+bool weft__idle_rescue(struct weft__worker *self)
+{
+    struct weft_runtime *rt = self->rt;
+    bool found = false;
+    for (unsigned i = 0; i < rt->workers; i++) {
+        struct weft__worker *other = &rt->worker[i];
+        uint64_t stuck = weft__load_relaxed(&other->stuck);
+        if (stuck != steps_of(other) + 1 || other == self)
+            continue;
+        if (rescue(self, other))
+            found = true;
+        else /* until the monitor sees something there again */
+            weft__store_relaxed(&other->stuck, 0);
+    }
+    return found;
 }
 
 static bool rob(struct weft__worker *self)
@@ -257,7 +283,7 @@ static void look_round(struct weft__worker *self)
         if (other == self)
             continue;
         struct weft__look since = look(self, other);
-        bool idle = parked(other);
+        bool idle = weft__idle_is_parked(other);
         quiet = quiet && idle && since.steps == 0;
         if (since.steps == 0 && !idle)
             found |= rescue(self, other);
@@ -287,7 +313,7 @@ static bool is_armed(struct weft_runtime *rt)
 bool weft__idle_stalled(struct weft_runtime *rt)
 {
     for (unsigned i = 0; i < rt->workers; i++)
-        if (!parked(&rt->worker[i]))
+        if (!weft__idle_is_parked(&rt->worker[i]))
             return false;
     return !is_armed(rt) && weft__runtime_alive(rt) > 0;
 }
@@ -340,7 +366,9 @@ static void withdraw(struct weft__worker *self)
 {
     uint64_t bit = bit_of(self);
     /* Pairs with claim(): if it came first, we are counted as searching. */
-    if (weft__fetch_and_sc(word_of(self), ~bit) & bit)
+    bool unclaimed = weft__fetch_and_sc(word_of(self), ~bit) & bit;
+    weft__monitor_wake(&self->rt->monitor);
+    if (unclaimed)
         return;
     self->searching = true;
     self->looks = 0;

@@ -15,6 +15,9 @@
  * after some looks that found nothing to do; the next single piece of work
  * appoints a new one. When everybody sleeps nobody looks.
  *
+ * Longer stretches, and those in which nobody is idle, are the monitor's
+ * (monitor.h): it marks who is stuck, and anybody may rescue.
+ *
  * A sentinel that has just run out of work dozes: its first looks are a tenth
  * of a millisecond apart, and until then nobody wakes anybody at all. So a
  * program that makes work in short bursts does not pay for a wake in each. Nor
@@ -102,6 +105,13 @@ void weft__idle_park(struct weft__worker *);
 
 /** The worker has found something to run. */
 void weft__idle_found(struct weft__worker *);
+
+/** Take what lies with those whom the monitor has found stuck: into the own
+ * ring. Returns whether there was anything. */
+bool weft__idle_rescue(struct weft__worker *);
+
+/** Does it sleep, or is it about to? Any thread. */
+bool weft__idle_is_parked(struct weft__worker *);
 
 /** Wake everybody: the runtime ends. */
 void weft__idle_wake_all(struct weft_runtime *);

@@ -14,6 +14,7 @@
 #include <liburing.h>
 #include <limits.h>
 #include <linux/futex.h>
+#include <poll.h>
 #include <pthread.h>
 #include <sched.h>
 #include <stdio.h>
@@ -278,6 +279,12 @@ static long os_poll_wait(int epfd, struct epoll_event *events, int n,
     long rc = OR_ERRNO(syscall(SYS_epoll_pwait2, epfd, events, n,
                                timeout < 0 ? NULL : &ts, NULL, 0));
     return rc == -ENOSYS ? poll_wait_ms(epfd, events, n, timeout) : rc;
+}
+
+static long os_poll_ready(int epfd)
+{
+    struct pollfd one = {.fd = epfd, .events = POLLIN};
+    return OR_ERRNO(poll(&one, 1, 0));
 }
 
 /* Sockets */

@@ -48,6 +48,7 @@ typedef void weft__thread_fn(void *arg);
     X(event_clear, (int fd), (fd))                                                                                 \
     X(poll_open, (void), ())                                                /* epoll */                            \
     X(poll_ctl, (int epfd, int op, int fd, struct epoll_event *ev), (epfd, op, fd, ev))                            \
+    X(poll_ready, (int epfd), (epfd))                                       /* 1: poll_wait would give something */ \
     X(poll_wait, (int epfd, struct epoll_event *ev, int n, int64_t timeout), (epfd, ev, n, timeout)) /* ns, <0: none */ \
     /* sockets */                                                                                                  \
     X(socket, (int domain, int type, int protocol), (domain, type, protocol))                                      \

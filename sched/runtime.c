@@ -117,19 +117,34 @@ static void close_parts(struct weft_runtime *rt)
         weft__pool_close(rt->pool);
 }
 
+static int start_thread(struct weft_runtime *rt, uintptr_t *thread,
+                        const char *name, int number, weft__thread_fn *fn,
+                        void *arg)
+{
+    weft__fetch_add(&rt->refs, 1);
+    int rc = weft__thread_open(&rt->census, thread, name, number, fn, arg);
+    if (rc < 0)
+        weft__fetch_sub(&rt->refs, 1);
+    return rc;
+}
+
+/* A worker that is alone has nobody to help it. */
+static int start_monitor(struct weft_runtime *rt)
+{
+    if (rt->options.no_monitor || rt->workers == 1)
+        return 0;
+    rt->census.limit++; /* it is not one of those that are bounded */
+    return start_thread(rt, &rt->monitor.thread, "weft-mon", -1,
+                        weft__monitor_main, rt);
+}
+
 static int start_threads(struct weft_runtime *rt)
 {
-    for (unsigned i = 0; i < rt->workers; i++) {
-        struct weft__worker *worker = &rt->worker[i];
-        weft__fetch_add(&rt->refs, 1);
-        int rc = weft__thread_open(&rt->census, &worker->thread, "weft-w",
-                                   (int)i, weft__worker_main, worker);
-        if (rc < 0) {
-            weft__fetch_sub(&rt->refs, 1);
-            return rc;
-        }
-    }
-    return 0;
+    int rc = 0;
+    for (unsigned i = 0; rc == 0 && i < rt->workers; i++)
+        rc = start_thread(rt, &rt->worker[i].thread, "weft-w", (int)i,
+                          weft__worker_main, &rt->worker[i]);
+    return rc < 0 ? rc : start_monitor(rt);
 }
 
 int weft__runtime_open(const weft_options *options,
@@ -307,18 +322,21 @@ bool weft__runtime_wait_drained(struct weft_runtime *rt, int64_t until)
     }
 }
 
+static void stop_thread(uintptr_t thread, bool join)
+{
+    if (thread != 0 && join)
+        weft__os->thread_join(thread);
+    else if (thread != 0)
+        weft__os->thread_detach(thread);
+}
+
 static void stop_threads(struct weft_runtime *rt, bool join)
 {
     weft__idle_wake_all(rt);
-    for (unsigned i = 0; i < rt->workers; i++) {
-        uintptr_t thread = rt->worker[i].thread;
-        if (thread == 0)
-            continue;
-        if (join)
-            weft__os->thread_join(thread);
-        else
-            weft__os->thread_detach(thread);
-    }
+    weft__monitor_end(&rt->monitor);
+    for (unsigned i = 0; i < rt->workers; i++)
+        stop_thread(rt->worker[i].thread, join);
+    stop_thread(rt->monitor.thread, join);
 }
 
 /* A foreign thread has submitted or woken what has ended meanwhile, and is

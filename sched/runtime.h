@@ -7,6 +7,7 @@
 #define WEFT_SCHED_RUNTIME_H
 
 #include "sched/crew.h"
+#include "sched/monitor.h"
 #include "sched/report.h"
 #include "sched/worker.h"
 
@@ -68,6 +69,7 @@ struct weft_runtime {
     struct weft__defer *defers; /* last come first; under ->defers_lock */
     bool defers_over;           /* no more are taken; the same */
     struct weft__idle idle;
+    struct weft__monitor monitor;
     struct weft__reporter reporter;
 };
 

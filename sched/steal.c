@@ -177,6 +177,17 @@ static bool has_any(struct weft__worker *worker)
            weft__load_relaxed(&worker->next) != NULL;
 }
 
+/* Branches do not count: their forker is about to call them. */
+bool weft__steal_waits(struct weft__worker *worker)
+{
+    struct weft__deque *deque = &worker->deque;
+    return weft__ring_size(&worker->ring) > 0 ||
+           !weft__inbox_is_empty(&worker->loop->inbox) ||
+           weft__load_relaxed(&worker->next) != NULL ||
+           (weft__deque_size(deque) > 0 &&
+            !weft__branch_is(weft__deque_peek(deque)));
+}
+
 /* What steal_from() would take. */
 static bool has_announced(struct weft__worker *worker)
 {

@@ -314,6 +314,8 @@ static void poll_if_due(struct weft__worker *worker)
         return;
     worker->polled = now;
     poll(worker);
+    if (weft__unlikely(weft__load_relaxed(&worker->rt->monitor.stuck)))
+        weft__idle_rescue(worker);
 }
 
 bool weft__worker_is_wanted(struct weft__worker *worker)
@@ -348,6 +350,9 @@ static struct weft__coro *search(struct weft__worker *worker)
     for (;;) {
         struct weft__coro *coro = weft__steal(worker);
         if (coro == NULL && weft__idle_linger(worker))
+            coro = weft__queue_take(worker);
+        if (coro == NULL && weft__load_relaxed(&rt->monitor.stuck) &&
+            weft__idle_rescue(worker))
             coro = weft__queue_take(worker);
         if (coro == NULL) {
             uint32_t phase = weft__load_acquire(&rt->phase);

@@ -123,6 +123,11 @@ struct weft__worker {
     /* Written by the owner; `steps` tells the sentinel whether it is stuck. */
     WEFT__APART struct weft__counters counters;
 
+    /* Its ->steps + 1 when the monitor saw that it is stuck; 0: it is not.
+     * Written by the monitor; cleared by who has looked there in vain. */
+    _Atomic(uint64_t) stuck;
+    uint64_t watched; /* ->steps at its last look; the monitor only */
+
     /* It has more in its ring than it will come to soon: thieves may help.
      * Set by the owner and by a sentinel, cleared by the owner when it parks. */
     _Atomic(bool) giving;
@@ -238,6 +243,10 @@ struct weft__coro *weft__steal_now(struct weft__worker *thief);
 /** All that waits with one worker, also in its next slot: for the sentinel. */
 struct weft__coro *weft__steal_rescue(struct weft__worker *thief,
                                       struct weft__worker *victim);
+
+/** Does anything wait with this worker that it does not come to by itself while
+ * it goes on as it does? Any thread. */
+bool weft__steal_waits(struct weft__worker *);
 
 enum weft__reach {
     WEFT__REACH_OWN,       /* only what is its own */

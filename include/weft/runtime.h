@@ -38,7 +38,8 @@ typedef struct weft_options {
     weft_ns grace;           /* for .keep tasks at the end; default 5 s */
     size_t submit_limit;     /* foreign submissions waiting to start, per loop;
                              more are refused with -WEFT_EBUSY; default 2^20 */
-    unsigned max_threads;    /* OS threads in all; default 512 */
+    unsigned max_threads;    /* OS threads in all, but for the monitor;
+                             default 512 */
     bool no_signals;         /* leave SIGINT and SIGTERM alone in weft_run */
     bool no_overflow_report; /* leave SIGSEGV alone */
     /* Gets what no caller could be told, on any thread, until the runtime has
@@ -48,6 +49,8 @@ typedef struct weft_options {
     void *report_arg;
     bool dump_on_sigquit; /* weft_run: SIGQUIT, if at its default, writes
                              weft_dump() to stderr, and main goes on */
+    bool no_monitor; /* no thread that looks for stuck workers, once a ms while
+                        anybody works: then only who is idle anyway helps */
 } weft_options;
 
 /**

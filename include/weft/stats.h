@@ -23,6 +23,7 @@ WEFT_BEGIN
     X(switches, "switches from one stack to another")                          \
     X(parks, "times the worker went to sleep")                                 \
     X(wakes, "times it woke another worker")                                   \
+    X(rescues, "times it took over what lay with a stuck worker")              \
     X(polls, "times it asked the kernel for events")                           \
     X(io_events, "events the kernel gave it")                                  \
     X(io_calls, "socket and file calls begun")                                 \

@@ -71,7 +71,8 @@ static int others;
 /* A thread without a name of its own has that of the program, weft-test-…. */
 static bool is_named(const char *name)
 {
-    return strncmp(name, "weft-w", 6) == 0 || strncmp(name, "weft-x", 6) == 0;
+    return strncmp(name, "weft-w", 6) == 0 || strncmp(name, "weft-x", 6) == 0 ||
+           strncmp(name, "weft-mon", 8) == 0;
 }
 
 static void expect_named_and_deaf(int thread)
@@ -157,7 +158,7 @@ Test(descriptors, closed_on_exec_and_threads_named, .timeout = 30)
     found = 0;
     others = 0;
     each_number("/proc/self/task", expect_named_and_deaf);
-    cr_expect_geq(found, 4, "three workers and one for the job");
+    cr_expect_geq(found, 5, "three workers, the monitor, one for the job");
     cr_expect_eq(found, (int)info.threads);
     cr_expect_leq(others, before, "a thread without a name of ours");
     weft_runtime_unref(rt);

@@ -303,6 +303,7 @@ static const struct {
     CALL(event_clear, EAGAIN),
     CALL(poll_open, EMFILE, ENFILE, ENOMEM),
     CALL(poll_ctl, ENOSPC, ENOMEM),
+    CALL(poll_ready, ENOMEM),
     CALL(poll_wait, EINTR),
     CALL(socket, EMFILE, ENFILE, ENOBUFS, EACCES, EAFNOSUPPORT),
     CALL(bind, EADDRINUSE, EACCES, EADDRNOTAVAIL),

@@ -19,6 +19,8 @@
 
 #include "sched/idle.c"
 
+#include "sched/monitor.c"
+
 enum { WORKERS = 3, COROS = 4 };
 
 struct world {
@@ -28,6 +30,7 @@ struct world {
     weft__coro coros[COROS];
     model::plain<int> load[COROS];
     model::bed *beds[WORKERS];
+    model::bed *monitor;    /* where it sleeps */
     _Atomic(uint32_t) bell; /* of who watches for a stall */
     bool ran[COROS];
     int left;     /* of the coros queued in this scenario */
@@ -104,6 +107,7 @@ static const struct weft__driver driver = [] {
     table.wait = sleep_in;
     table.wake = wake_in;
     table.watching = watching_in;
+    table.ready = watching_in;
     return table;
 }();
 
@@ -117,10 +121,24 @@ static void end_all()
 {
     for (model::bed *bed : w->beds)
         bed->post();
+    weft__store_relaxed(&w->rt.monitor.state, WEFT__MONITOR_ENDS);
+    w->monitor->post_if_asleep();
+}
+
+/* The monitor's, who does not sleep between two looks. */
+static long os_futex_wait(const void *word, uint32_t seen, int64_t until)
+{
+    if (until == INT64_MAX && model::newest(*(void **)word) == seen)
+        w->monitor->sleep();
+    return 0;
 }
 
 static long os_futex_wake(const void *word, int)
 {
+    if (word == (const void *)&w->rt.monitor.state) {
+        w->monitor->post_if_asleep();
+        return 0;
+    }
     (void)model::newest(*(void **)word); /* it must still be there */
     w->left = 0;
     end_all();
@@ -130,6 +148,7 @@ static long os_futex_wake(const void *word, int)
 static const struct weft__os os = [] {
     struct weft__os table = {};
     table.now = os_now;
+    table.futex_wait = os_futex_wait;
     table.futex_wake = os_futex_wake;
     return table;
 }();
@@ -163,6 +182,9 @@ static weft__coro *find(weft__worker *self, bool told)
     while (coro == NULL) {
         coro = weft__steal(self);
         if (coro == NULL && weft__idle_linger(self))
+            coro = weft__queue_take(self);
+        if (coro == NULL && weft__load_relaxed(&w->rt.monitor.stuck) &&
+            weft__idle_rescue(self))
             coro = weft__queue_take(self);
         if (coro != NULL)
             break;
@@ -211,6 +233,7 @@ struct on_idle : model::scenario<T, N> {
         w->rt.driver = &driver;
         for (unsigned i = 0; i < WORKERS; i++)
             open(i);
+        w->monitor = model::new_bed();
         for (weft__coro &coro : w->coros)
             coro.rt = &w->rt;
     }
@@ -551,6 +574,29 @@ struct idle_appoint : on_idle<idle_appoint, 3, 3, 1> {
     }
 };
 
+/* A worker is woken for what only it may run, and gets stuck with what nobody
+ * was told of, while the monitor falls asleep. */
+struct idle_monitor : on_idle<idle_monitor, 4, 2, 2> {
+    void thread(unsigned i)
+    {
+        if (i == 0) {
+            run_one(0);
+            CHECK(weft__deque_push(&w->workers[0].deque, made(1)) == 0);
+        } else if (i == 1) {
+            work(1);
+        } else if (i == 2) {
+            dawdle();
+            weft__coro *coro = made(0);
+            coro->home = &w->workers[0];
+            weft__queue_woken(coro);
+        } else {
+            while (w->left > 0)
+                if (!weft__monitor_look(&w->rt, 0))
+                    rest(&w->rt);
+        }
+    }
+};
+
 /* The end: all are woken, and see it. */
 struct idle_end : on_idle<idle_end, 3, 2, 0> {
     void thread(unsigned i)
@@ -627,5 +673,6 @@ SCENARIO(idle_uncounted, 1);
 SCENARIO(idle_retire_found, 1);
 SCENARIO(idle_awake, 1);
 SCENARIO(idle_appoint, 1);
+SCENARIO(idle_monitor, 1);
 SCENARIO(idle_end, 1);
 SCENARIO(idle_stall, 1);

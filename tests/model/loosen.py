@@ -31,6 +31,8 @@ FILES = {
     "sched/idle.c": ["idle"],
     "sched/inbox.h": ["inbox", "idle"],
     "sched/lock.c": ["inbox"],
+    "sched/monitor.c": ["idle"],
+    "sched/monitor.h": ["idle"],
     "sched/lock.h": ["inbox"],
     "sched/queue.c": ["idle"],
     "sched/ring.h": ["deque"],

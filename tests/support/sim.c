@@ -13,7 +13,8 @@
 #include "tests/support/scale.h"
 
 #define MOST_STEPS 4000000
-#define STEP_NS 3000 /* at most, of virtual time */
+#define STEP_NS 3000  /* at most, of virtual time */
+#define LOOK_EVERY 16 /* turns, about, between two looks of the monitor */
 
 /* A virtual worker, as long as it is not the one that runs. */
 struct virtual
@@ -137,6 +138,9 @@ static bool step(int64_t limit)
     sim.now += (int64_t)weft_test_below(&sim.random, STEP_NS);
     if (weft_sim_hook != NULL)
         weft_sim_hook();
+    /* Often: who has not had a turn in between looks stuck. */
+    if (weft_test_below(&sim.random, LOOK_EVERY) == 0)
+        weft__monitor_look(sim.rt, sim.now);
     resume((unsigned)index);
     trace((unsigned)index);
     return sim.steps < MOST_STEPS;
@@ -200,6 +204,7 @@ static const struct weft__driver driver = {
     .wait = driver_wait,
     .wake = driver_wake,
     .watching = driver_watching,
+    .ready = driver_watching,
     .engine = driver_engine,
     .turn = give_way,
 };

@@ -1,0 +1,54 @@
+// SPDX-License-Identifier: MIT
+/*
+ * The monitor: one thread that looks, once a millisecond while anybody works,
+ * who has not begun a step since the last look although something waits with
+ * it: a task in its queues, a timer that is due, an event. Such a worker is
+ * marked as stuck, and whoever is idle, or comes to look at the clock, takes
+ * what lies there (weft__idle_rescue). Nothing is taken from the stuck worker
+ * but its work.
+ *
+ * It sleeps when all workers do: the first that is up again wakes it.
+ */
+#ifndef WEFT_SCHED_MONITOR_H
+#define WEFT_SCHED_MONITOR_H
+
+#include "sched/atomic.h"
+#include "sched/base.h"
+
+struct weft_runtime;
+struct weft__worker;
+
+enum {
+    WEFT__MONITOR_TICKS,
+    WEFT__MONITOR_SLEEPS, /* by the monitor; undone by who wakes it */
+    WEFT__MONITOR_ENDS,   /* by who ends the runtime; stays */
+};
+
+struct weft__monitor {
+    uintptr_t thread;        /* 0: there is none; written by who starts it */
+    _Atomic(uint32_t) state; /* futex */
+    /* Somebody was stuck at the last look. Written by the monitor. */
+    _Atomic(bool) stuck;
+};
+
+/** The thread's main function: look until the end. */
+void weft__monitor_main(void *rt);
+
+/** Have it end. Any thread. */
+void weft__monitor_end(struct weft__monitor *);
+
+/** One look, as of `now`. Returns whether anybody works. The monitor; or the
+ * simulation, which has no such thread. */
+bool weft__monitor_look(struct weft_runtime *, int64_t now);
+
+void weft__monitor_wake_up(struct weft__monitor *);
+
+/** A worker is up: behind the read-modify-write that says so. */
+static inline void weft__monitor_wake(struct weft__monitor *monitor)
+{
+    /* Pairs with the last look before the monitor's sleep. */
+    if (weft__unlikely(weft__load_sc(&monitor->state) == WEFT__MONITOR_SLEEPS))
+        weft__monitor_wake_up(monitor);
+}
+
+#endif

@@ -1,0 +1,159 @@
+// SPDX-License-Identifier: MIT
+/*
+ * The monitor: what waits with a stuck worker is found although nobody was told
+ * of it, and although nobody is idle. Who is stuck says so by a flag, and lets
+ * go when the others have done what it waits for.
+ */
+#include <weft/task.h>
+
+#include <errno.h>
+#include <sched.h>
+
+#include "sched/runtime.h"
+#include "tests/support/run.h"
+#include "tests/support/scale.h"
+#include "tests/support/test.h"
+
+static atomic_int flag;
+
+static void *set_flag(void *unused)
+{
+    atomic_fetch_add(&flag, 1);
+    return unused;
+}
+
+static void wait_stuck(int value)
+{
+    weft_test_spin_until(&flag, value);
+}
+
+static uint64_t parks(weft_runtime *rt)
+{
+    weft_counters sum;
+    weft_stats(rt, &sum);
+    return sum.parks;
+}
+
+/* Until the others have stopped looking round, and sleep for good. */
+static void outlast_sentinels(weft_runtime *rt)
+{
+    uint64_t before;
+    do {
+        weft_time until = weft_after(WEFT_MS(20));
+        before = parks(rt);
+        while (weft_now() < until)
+            sched_yield();
+    } while (parks(rt) != before);
+}
+
+static void *stuck_with_timer(void *unused)
+{
+    outlast_sentinels(weft_running_loop());
+    weft_future *callback = weft_call_later(WEFT_US(500), set_flag, NULL);
+    wait_stuck(1);
+    return weft_await(callback, NULL) == 0 ? unused : weft_fail(-EIO);
+}
+
+Test(monitor, finds_timers_that_nobody_was_told_of, .timeout = 60)
+{
+    for (unsigned workers = 2; workers <= 4; workers++) {
+        atomic_store(&flag, 0);
+        cr_assert_eq(weft_test_run(workers, stuck_with_timer, NULL), 0);
+    }
+}
+
+/* Every other worker has something to do all the time, that only it may do. */
+
+static atomic_int busy;
+static atomic_int stop;
+
+static void *yields_pinned(void *unused)
+{
+    weft_pin();
+    atomic_fetch_add(&busy, 1);
+    while (!atomic_load(&stop))
+        weft_yield();
+    weft_unpin();
+    return unused;
+}
+
+static void *stuck_with_all_busy(void *workers)
+{
+    weft_future *yielder[8];
+    weft_future *task;
+    int n = *(int *)workers - 1;
+    atomic_store(&busy, 0);
+    atomic_store(&stop, 0);
+    for (int i = 0; i < n; i++) { /* each is taken by another one */
+        yielder[i] = weft_spawn(yields_pinned, NULL);
+        weft_test_spin_until(&busy, i + 1);
+    }
+    for (int round = 1; round <= 20; round++) {
+        atomic_store(&flag, 0);
+        task = weft_spawn(set_flag, NULL);
+        wait_stuck(1);
+        weft_await(task, NULL);
+    }
+    atomic_store(&stop, 1);
+    for (int i = 0; i < n; i++)
+        weft_await(yielder[i], NULL);
+    return NULL;
+}
+
+Test(monitor, has_the_busy_help, .timeout = 60)
+{
+    for (int workers = 2; workers <= 4; workers++)
+        cr_assert_eq(
+            weft_test_run((unsigned)workers, stuck_with_all_busy, &workers), 0);
+}
+
+/* Asleep with the workers, and awake with the first of them. */
+
+static uint32_t state_of(weft_runtime *rt)
+{
+    return weft__load_acquire(&rt->monitor.state);
+}
+
+static void *wait_until_it_ticks(void *rt)
+{
+    while (state_of(rt) != WEFT__MONITOR_TICKS)
+        sched_yield();
+    return NULL;
+}
+
+Test(monitor, sleeps_when_all_do, .timeout = 60)
+{
+    weft_runtime *rt;
+    cr_assert_eq(weft_test_runtime(3, &rt), 0);
+    for (size_t round = weft_test_scaled(100); round > 0; round--) {
+        while (state_of(rt) != WEFT__MONITOR_SLEEPS)
+            sched_yield();
+        weft_future *task =
+            weft_run_coroutine_threadsafe(rt, wait_until_it_ticks, rt);
+        cr_assert_eq(weft_wait_blocking(task, WEFT_FOREVER, NULL), 0);
+    }
+    weft_runtime_unref(rt);
+}
+
+/* It can be left out; alone a worker has none. */
+
+static unsigned threads_of(weft_options options)
+{
+    weft_runtime *rt;
+    weft_runtime_info info;
+    options.size = sizeof(options);
+    cr_assert_eq(weft_runtime_new(&options, &rt), 0);
+    weft_info(rt, &info);
+    weft_runtime_unref(rt);
+    return info.threads;
+}
+
+Test(monitor, is_an_option, .timeout = 60)
+{
+    cr_expect_eq(threads_of((weft_options){.workers = 2}), 3);
+    cr_expect_eq(threads_of((weft_options){.workers = 2, .no_monitor = true}),
+                 2);
+    cr_expect_eq(threads_of((weft_options){.workers = 1}), 1);
+    cr_expect_eq(threads_of((weft_options){.workers = 2, .max_threads = 2}), 3,
+                 "it is not one of those that are bounded");
+}
