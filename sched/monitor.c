@@ -5,6 +5,7 @@
 #include "sched/runtime.h"
 
 #define TICK_NS 1000000
+#define FEW 64  /* steps in a tick: who makes more looks often enough */
 #define QUIET 8 /* ticks with nobody at work before it sleeps */
 
 /* Looking */
@@ -21,8 +22,10 @@ static bool anything_waits(struct weft__worker *worker, int64_t now)
 static bool look_at(struct weft__worker *worker, int64_t now)
 {
     uint64_t steps = weft__load_relaxed(&worker->counters.steps);
-    bool stuck = steps == worker->watched && !weft__idle_is_parked(worker) &&
-                 anything_waits(worker, now);
+    bool up = !weft__idle_is_parked(worker);
+    bool stuck = up && steps == worker->watched && anything_waits(worker, now);
+    if (up && steps - worker->watched < FEW)
+        weft__store_relaxed(&worker->slow, true);
     worker->watched = steps;
     weft__store_relaxed(&worker->stuck, stuck ? steps + 1 : 0);
     return stuck;

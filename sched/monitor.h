@@ -5,7 +5,8 @@
  * it: a task in its queues, a timer that is due, an event. Such a worker is
  * marked as stuck, and whoever is idle, or comes to look at the clock, takes
  * what lies there (weft__idle_rescue). Nothing is taken from the stuck worker
- * but its work.
+ * but its work. One whose steps are long is told to look at the clock before
+ * the next.
  *
  * It sleeps when all workers do: the first that is up again wakes it.
  */

@@ -110,12 +110,18 @@ WEFT__INLINE void go_to(struct weft__worker *worker, void **save,
     weft__stack_switch(save, to, sp, NULL);
 }
 
+/* Should the dispatcher look at the clock? */
+WEFT__INLINE bool is_time(struct weft__worker *worker)
+{
+    return weft__unlikely(worker->tick % POLL_EVERY == 0) ||
+           weft__unlikely(weft__load_relaxed(&worker->slow));
+}
+
 /* Whom to run next without asking the dispatcher; NULL: ask it. It must be
  * asked now and then, as it alone polls, and each time in simulation. */
 static struct weft__coro *take_next(struct weft__worker *worker)
 {
-    if (weft__unlikely(worker->tick % POLL_EVERY == 0) ||
-        weft__unlikely(worker->rt->driver->turn != NULL))
+    if (is_time(worker) || weft__unlikely(worker->rt->driver->turn != NULL))
         return NULL;
     return weft__queue_take(worker);
 }
@@ -180,7 +186,7 @@ uint32_t weft__sched_suspend(uint32_t mask)
 void weft__sched_yield(void)
 {
     struct weft__worker *worker = weft__worker_self();
-    bool poll = worker->tick % POLL_EVERY == 0;
+    bool poll = is_time(worker);
     struct weft__coro *next = take_next(worker);
     if (next == NULL && !poll && worker->rt->driver->turn == NULL) {
         worker->budget = BUDGET; /* nobody to give way to: count anew */
@@ -313,6 +319,7 @@ static void poll_if_due(struct weft__worker *worker)
     if (now - worker->polled < POLL_NS)
         return;
     worker->polled = now;
+    weft__store_relaxed(&worker->slow, false);
     poll(worker);
     if (weft__unlikely(weft__load_relaxed(&worker->rt->monitor.stuck)))
         weft__idle_rescue(worker);
@@ -372,7 +379,7 @@ static struct weft__coro *search(struct weft__worker *worker)
 
 static struct weft__coro *find(struct weft__worker *worker)
 {
-    if (weft__unlikely(worker->tick % POLL_EVERY == 0))
+    if (is_time(worker))
         poll_if_due(worker);
     struct weft__coro *coro = weft__queue_take(worker);
     if (coro == NULL)

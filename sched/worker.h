@@ -81,7 +81,9 @@ struct weft__worker {
     struct weft_runtime *rt;
     struct weft__loop *loop;
     unsigned index;
-    unsigned tick;                  /* steps, and fruitless looks for one */
+    unsigned tick;      /* steps, and fruitless looks for one */
+    _Atomic(bool) slow; /* its steps are long: look at the clock before the
+                           next one; set by the monitor, cleared by doing so */
     struct weft__stack *dispatcher; /* the stack that dispatches now */
     struct weft__stack *spare; /* for the next one; NULL: start nothing new */
     struct weft__coro *start;  /* handed to the dispatcher, or to a stack */

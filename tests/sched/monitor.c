@@ -107,6 +107,53 @@ Test(monitor, has_the_busy_help, .timeout = 60)
             weft_test_run((unsigned)workers, stuck_with_all_busy, &workers), 0);
 }
 
+/* Long steps: the clock is looked at after each, not after many of them. */
+
+static void *makes_long_steps(void *steps)
+{
+    while (!atomic_load(&stop)) {
+        weft_time until = weft_after(WEFT_MS(10));
+        while (weft_now() < until)
+            ;
+        *(int *)steps += !atomic_load(&flag);
+        weft_yield();
+    }
+    return steps;
+}
+
+static void *stop_all(void *unused)
+{
+    atomic_store(&flag, 1);
+    atomic_store(&stop, 1);
+    return unused;
+}
+
+static void *timer_beside_long_steps(void *unused)
+{
+    int steps[8] = {0};
+    weft_future *task[8];
+    atomic_store(&flag, 0);
+    atomic_store(&stop, 0);
+    for (int i = 0; i < 8; i++)
+        task[i] = weft_spawn(makes_long_steps, &steps[i]);
+    cr_expect_eq(weft_await(weft_call_later(WEFT_MS(5), stop_all, NULL), NULL),
+                 0);
+    int sum = 0;
+    for (int i = 0; i < 8; i++) {
+        weft_await(task[i], NULL);
+        sum += steps[i];
+    }
+    cr_expect_lt(sum, 60, "%d steps of 10 ms before a timer of 5 ms", sum);
+    return unused;
+}
+
+/* With two workers some seven steps, and 8 tasks that wait before the callback
+ * gets its turn; 64 or more if nobody looked in between. */
+Test(monitor, has_the_clock_looked_at_after_long_steps, .timeout = 60)
+{
+    cr_assert_eq(weft_test_run(2, timer_beside_long_steps, NULL), 0);
+}
+
 /* Asleep with the workers, and awake with the first of them. */
 
 static uint32_t state_of(weft_runtime *rt)
