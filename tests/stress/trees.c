@@ -319,9 +319,11 @@ static size_t tree_grow(struct tree *tree, uint64_t seed)
 {
     tree_begin(tree, seed);
     struct node *root = &tree->node[0];
+    bool cancel = draw(root, 4) == 0; /* its dice are its own from the spawn */
+    unsigned turns = draw(root, 5);
     weft_future *future = weft_spawn_named(names[0], run_node, root);
-    if (draw(root, 4) == 0) {
-        wait_a_little(&tree->node[draw(root, 5)]);
+    if (cancel) {
+        wait_a_little(&tree->node[turns]);
         cancel_kid(root, future);
     }
     void *result = NULL;
