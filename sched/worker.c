@@ -318,10 +318,14 @@ static void poll_if_due(struct weft__worker *worker)
     int64_t now = weft__os->now();
     if (now - worker->polled < POLL_NS)
         return;
-    worker->polled = now;
+    bool slow = weft__load_relaxed(&worker->slow);
     weft__store_relaxed(&worker->slow, false);
+    worker->polled = now;
     poll(worker);
-    if (weft__unlikely(weft__load_relaxed(&worker->rt->monitor.stuck)))
+    /* Who is slow, with a line of its own, is no help: two of that kind would
+     * move each other's oldest to the end of theirs. */
+    if (weft__unlikely(weft__load_relaxed(&worker->rt->monitor.stuck)) &&
+        !(slow && weft__steal_waits(worker)))
         weft__idle_rescue(worker);
 }
 

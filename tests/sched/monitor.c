@@ -112,7 +112,7 @@ Test(monitor, has_the_busy_help, .timeout = 60)
 static void *makes_long_steps(void *steps)
 {
     while (!atomic_load(&stop)) {
-        weft_time until = weft_after(WEFT_MS(10));
+        weft_time until = weft_after(WEFT_MS(20));
         while (weft_now() < until)
             ;
         *(int *)steps += !atomic_load(&flag);
@@ -143,7 +143,7 @@ static void *timer_beside_long_steps(void *unused)
         weft_await(task[i], NULL);
         sum += steps[i];
     }
-    cr_expect_lt(sum, 60, "%d steps of 10 ms before a timer of 5 ms", sum);
+    cr_expect_lt(sum, 60, "%d steps of 20 ms before a timer of 5 ms", sum);
     return unused;
 }
 
