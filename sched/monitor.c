@@ -25,7 +25,8 @@ static bool look_at(struct weft__worker *worker, int64_t now)
     bool up = !weft__idle_is_parked(worker);
     bool stuck = up && steps == worker->watched && anything_waits(worker, now);
     if (up && steps - worker->watched < FEW)
-        weft__store_relaxed(&worker->slow, true);
+        weft__store_relaxed(&worker->slow,
+                            weft__load_relaxed(&worker->slow) + 1);
     worker->watched = steps;
     weft__store_relaxed(&worker->stuck, stuck ? steps + 1 : 0);
     return stuck;

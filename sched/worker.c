@@ -114,7 +114,7 @@ WEFT__INLINE void go_to(struct weft__worker *worker, void **save,
 WEFT__INLINE bool is_time(struct weft__worker *worker)
 {
     return weft__unlikely(worker->tick % POLL_EVERY == 0) ||
-           weft__unlikely(weft__load_relaxed(&worker->slow));
+           weft__unlikely(weft__load_relaxed(&worker->slow) != worker->heeded);
 }
 
 /* Whom to run next without asking the dispatcher; NULL: ask it. It must be
@@ -318,8 +318,9 @@ static void poll_if_due(struct weft__worker *worker)
     int64_t now = weft__os->now();
     if (now - worker->polled < POLL_NS)
         return;
-    bool slow = weft__load_relaxed(&worker->slow);
-    weft__store_relaxed(&worker->slow, false);
+    uint32_t told = weft__load_relaxed(&worker->slow);
+    bool slow = told != worker->heeded;
+    worker->heeded = told;
     worker->polled = now;
     poll(worker);
     /* Who is slow, with a line of its own, is no help: two of that kind would

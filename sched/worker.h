@@ -81,9 +81,8 @@ struct weft__worker {
     struct weft_runtime *rt;
     struct weft__loop *loop;
     unsigned index;
-    unsigned tick;      /* steps, and fruitless looks for one */
-    _Atomic(bool) slow; /* its steps are long: look at the clock before the
-                           next one; set by the monitor, cleared by doing so */
+    unsigned tick;   /* steps, and fruitless looks for one */
+    uint32_t heeded; /* ->slow, as of its last look at the clock */
     struct weft__stack *dispatcher; /* the stack that dispatches now */
     struct weft__stack *spare; /* for the next one; NULL: start nothing new */
     struct weft__coro *start;  /* handed to the dispatcher, or to a stack */
@@ -129,6 +128,9 @@ struct weft__worker {
      * Written by the monitor; cleared by who has looked there in vain. */
     _Atomic(uint64_t) stuck;
     uint64_t watched; /* ->steps at its last look; the monitor only */
+    /* Looks of the monitor that found its steps to be long: each time it looks
+     * at the clock before the next one. Written by the monitor. */
+    _Atomic(uint32_t) slow;
 
     /* It has more in its ring than it will come to soon: thieves may help.
      * Set by the owner and by a sentinel, cleared by the owner when it parks. */
