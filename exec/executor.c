@@ -112,7 +112,7 @@ static struct job *job_new(struct weft__worker *self, weft_executor *executor,
     job->executor = executor;
     job->rt = self->rt;
     job->future.coro.rt = self->rt;
-    job->loop = self->index;
+    job->loop = self->loop->index;
     weft__fetch_add(&self->rt->refs, 1);
     if (executor != NULL)
         weft__fetch_add(&executor->refs, 1);
@@ -150,7 +150,7 @@ weft_future *weft_run_in_executor_named(weft_executor *executor,
     int rc = weft__crew_push(job->crew, &job->job);
     weft__runtime_left(self->loop);
     if (rc < 0) {
-        weft__runtime_ended(self->rt, NULL, self->index);
+        weft__runtime_ended(self->rt, NULL, self->loop->index);
         weft__context_freed(&job->future);
         job_free(&job->future);
         return weft__future_failed(rc);

@@ -22,7 +22,7 @@ enum verdict { ALIVE, AWAKE, STRANGERS_THERE, UNKNOWN, DEAD };
 static uint64_t steps_of(weft_runtime *rt)
 {
     uint64_t sum = 0;
-    for (unsigned i = 0; i < rt->workers; i++)
+    for (unsigned i = 0; i < weft__runtime_known(rt); i++)
         sum += weft__load_relaxed(&rt->worker[i].counters.steps);
     return sum;
 }

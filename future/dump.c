@@ -18,6 +18,7 @@
 #define FRAMES 48   /* of each */
 #define HOPS 16     /* of a chain */
 #define NAME "%.200s"
+#define WORKERS 1024              /* of which something is said */
 #define LOOK_NS INT64_C(10000000) /* who moves meanwhile, moves */
 
 /* Text */
@@ -171,13 +172,18 @@ static uint64_t steps_of(struct weft__worker *worker)
     return weft__load_relaxed(&worker->counters.steps);
 }
 
-static bool is_parked(struct weft__worker *worker)
+static bool is_asleep(struct weft__worker *worker)
 {
-    _Atomic(uint64_t) *words = worker->rt->idle.parked;
-    return weft__load_relaxed(&words[worker->index / 64]) >>
-               worker->index % 64 &
-           1;
+    return weft__worker_is_active(worker) ? weft__idle_is_parked(worker->loop)
+                                          : weft__reserve_is_asleep(worker);
 }
+
+static const char *const role_in_words[] = {
+    [WEFT__UP] = "",
+    [WEFT__SPARE] = "spare, ",
+    [WEFT__CALLED] = "spare, ",
+    [WEFT__BACKGROUND] = "background, ",
+};
 
 static void say_what_runs(struct dump *dump, struct weft__worker *worker,
                           bool stays)
@@ -186,7 +192,7 @@ static void say_what_runs(struct dump *dump, struct weft__worker *worker,
     struct weft__sight sight;
     const char *moved = stays ? ", has not moved for 10 ms" : "";
     if (coro == NULL)
-        say(dump, is_parked(worker) ? "asleep" : "looks for work");
+        say(dump, is_asleep(worker) ? "asleep" : "looks for work");
     else if (!weft__pool_has(dump->rt->pool, coro) ||
              !weft__inspect(dump->rt, weft__future_of(coro), false, &sight))
         say(dump, "between two tasks%s", moved);
@@ -201,9 +207,11 @@ static void say_workers(struct dump *dump)
 {
     static const _Atomic(uint32_t) nothing;
     struct weft_runtime *rt = dump->rt;
-    uint64_t steps[WEFT__MAX_WORKERS];
+    uint64_t steps[WORKERS];
     bool wait = weft__worker_self() == NULL;
-    for (unsigned i = 0; i < rt->workers; i++)
+    unsigned workers = weft__runtime_known(rt);
+    workers = workers < WORKERS ? workers : WORKERS;
+    for (unsigned i = 0; i < workers; i++)
         steps[i] = steps_of(&rt->worker[i]);
     if (wait) {
         int64_t until = weft__os->now() + LOOK_NS;
@@ -211,9 +219,12 @@ static void say_workers(struct dump *dump)
             ;
     }
     say(dump, "workers\n");
-    for (unsigned i = 0; i < rt->workers; i++) {
+    for (unsigned i = 0; i < workers; i++) {
         struct weft__worker *worker = &rt->worker[i];
-        say(dump, "  %u: ", i);
+        uint32_t role = weft__load_relaxed(&worker->role);
+        if (role == WEFT__VACANT)
+            continue;
+        say(dump, "  %u: %s", i, role_in_words[role]);
         say_what_runs(dump, worker, wait && steps[i] == steps_of(worker));
         say(dump, "; %llu steps, %llu of them stolen, %llu sleeps\n",
             (unsigned long long)steps_of(worker),
@@ -227,7 +238,7 @@ static void say_workers(struct dump *dump)
 
 static bool is_running(weft_runtime *rt, const weft_future *task)
 {
-    for (unsigned i = 0; i < rt->workers; i++)
+    for (unsigned i = 0; i < weft__runtime_known(rt); i++)
         if (weft__trace_runs(&rt->worker[i]) == &task->coro)
             return true;
     return false;

@@ -63,7 +63,7 @@ WEFT__INLINE void free_descriptor(weft_future *future)
     if (weft__debug_on())
         future->generation++;
     if (self != NULL && self->rt->pool == weft__pool_of(&future->coro))
-        weft__pool_free(self->rt->pool, self->index, &self->tasks,
+        weft__pool_free(self->rt->pool, self->loop->index, &self->tasks,
                         &future->coro);
     else
         weft__pool_give(&future->coro);

@@ -19,8 +19,6 @@
 #include <weft/queue.h>
 #include <weft/time.h>
 
-#define BUDGET 64 /* calls in a row that did not suspend */
-
 struct weft_queue {
     /* The lock's; capacity is fixed. */
     struct weft__spin lock;
@@ -171,8 +169,7 @@ static WEFT__NOINLINE int get_slow(weft_queue *queue, void **item,
 /* Others get their turn. Counted anew also if there was nobody. Returns 0. */
 static WEFT__NOINLINE int give_way(void)
 {
-    weft__task_yield();
-    weft__worker_self()->budget = BUDGET;
+    weft__task_give_way();
     return 0;
 }
 

@@ -2,6 +2,7 @@
 /* What a task says of itself: who it is, give way, pin, suspend until ready. */
 #include "future/debug.h"
 #include "future/task.h"
+#include "sched/class.h"
 
 weft_future *weft_current(void)
 {
@@ -13,6 +14,15 @@ weft_runtime *weft_running_loop(void)
 {
     struct weft__worker *self = weft__worker_self();
     return self ? self->rt : NULL;
+}
+
+void weft__task_give_way(void)
+{
+    struct weft__worker *worker = weft__worker_self();
+    if (weft__worker_is_active(worker) || weft__reserve_gives_way(worker))
+        weft__task_yield();
+    worker = weft__worker_self();
+    worker->budget = worker->allowance;
 }
 
 void weft__task_yield(void)
@@ -42,9 +52,10 @@ int weft_pin(void)
     struct weft__worker *worker = weft__worker_self();
     if (worker == NULL || worker->current == NULL)
         return weft__misuse(-WEFT_ENORUNTIME, __func__, WEFT__OUTSIDE);
-    if (worker->current->pins == UINT8_MAX)
+    if (worker->current->pins == WEFT__MOST_PINS)
         return -EINVAL;
-    worker->current->pins++;
+    if (worker->current->pins++ == 0)
+        weft__worker_home(worker, 1);
     worker->current->home = worker;
     return 0;
 }
@@ -56,8 +67,10 @@ int weft_unpin(void)
         return weft__misuse(-WEFT_ENORUNTIME, __func__, WEFT__OUTSIDE);
     if (coro->pins == 0)
         return weft__misuse(-EINVAL, __func__, "this task is not pinned");
-    if (--coro->pins == 0)
-        coro->home = NULL;
+    if (--coro->pins == 0) {
+        weft__worker_home(coro->home, -1);
+        coro->home = weft__class_home(coro);
+    }
     return 0;
 }
 

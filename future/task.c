@@ -26,7 +26,10 @@ WEFT__INLINE void init(weft_future *task, enum weft__kind kind, weft_fn *fn,
     coro->flags = WEFT__CORO_FRESH;
     coro->stack_class = WEFT__STACK_DEFAULT;
     coro->told = 0;
+    coro->score = 0;
+    coro->blocks = 0;
     coro->pins = 0;
+    coro->light = 0;
     coro->stack = NULL;
     coro->entry = task_entry;
     coro->home = NULL;
@@ -40,7 +43,7 @@ WEFT__INLINE weft_future *new_task(struct weft__worker *worker,
                                    enum weft__kind kind, weft_fn *fn, void *arg)
 {
     struct weft__coro *coro =
-        weft__pool_alloc(worker->rt->pool, worker->index, &worker->tasks);
+        weft__pool_alloc(worker->rt->pool, worker->loop->index, &worker->tasks);
     if (weft__unlikely(coro == NULL))
         return NULL;
     weft_future *task = weft__future_of(coro);
@@ -133,6 +136,8 @@ WEFT__INLINE void end(weft_future *task, void *result)
     if (weft__unlikely(task->group != NULL) &&
         (code < 0 || weft__load_relaxed(&task->state) & WEFT__LIMITED))
         weft__group_child_ends(task, code);
+    if (weft__unlikely(task->coro.pins > 0))
+        weft__worker_home(task->coro.home, -1);
     weft__future_finish(task, result);
     weft__runtime_ended(rt, weft__worker_self(), 0);
 }
@@ -233,7 +238,7 @@ weft_future *weft_spawn_with_named(const weft_spawn_options *options,
     if (weft__load_relaxed(&task->kind) == WEFT__STATIC)
         return task;
     weft__store_relaxed(&task->name, how.name ? how.name : name);
-    task->coro.stack_class = (unsigned)kind & 15;
+    task->coro.stack_class = (unsigned)kind & 3;
     if (how.keep) {
         task->coro.flags |= WEFT__CORO_KEEP;
         weft__fetch_or(&task->state, WEFT__KEPT);
@@ -243,6 +248,7 @@ weft_future *weft_spawn_with_named(const weft_spawn_options *options,
     if (how.pinned) {
         task->coro.pins = 1;
         task->coro.home = self;
+        weft__worker_home(self, 1);
     }
     return weft__debug_give(start_child(self, task));
 }

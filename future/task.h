@@ -91,6 +91,9 @@ static inline uint32_t weft__task_suspend(weft_future *self, uint32_t mask,
 /** Let others run, and arm deadlines as if suspending. */
 void weft__task_yield(void);
 
+/** The same after calls that did not suspend, if there were enough of them. */
+void weft__task_give_way(void);
+
 /** A descriptor ready to be owned and started; NULL without memory. */
 weft_future *weft__task_new(struct weft__worker *, enum weft__kind, weft_fn *,
                             void *arg);

@@ -178,7 +178,7 @@ size_t weft__trace_running(struct weft__worker *worker,
 size_t weft__trace_anywhere(weft_future *task, void **frames, size_t n)
 {
     struct weft_runtime *rt = task->coro.rt;
-    for (unsigned i = 0; i < rt->workers; i++)
+    for (unsigned i = 0; i < weft__runtime_known(rt); i++)
         if (weft__trace_runs(&rt->worker[i]) == &task->coro)
             return weft__trace_running(&rt->worker[i], &task->coro, frames, n);
     return 0;

@@ -36,7 +36,7 @@ static int engine_asked(const weft_options *options)
 static void on_bell(struct weft__source *bell, uint32_t events)
 {
     (void)events;
-    if (weft__worker_self() != bell->loop->owner)
+    if (weft__worker_self() != weft__loop_owner(bell->loop))
         weft__os->event_set(bell->fd);
 }
 

@@ -249,7 +249,7 @@ static struct weft__loop *choose_loop(struct weft__loop *fallback)
 {
     struct weft_runtime *rt = fallback->rt;
     for (unsigned i = 0; i < rt->workers; i++)
-        if (!weft__load_relaxed(&rt->worker[i].giving))
+        if (!weft__load_relaxed(&weft__loop_owner(&rt->loop[i])->giving))
             return &rt->loop[i];
     return fallback;
 }
@@ -277,7 +277,7 @@ static int take(struct queue *queue, weft_tcp **out)
 /* One connection of any queue, the own loop's first. */
 static int take_any(weft_tcp_listener *listener, weft_tcp **out)
 {
-    unsigned own = weft__worker_self()->index;
+    unsigned own = weft__worker_self()->loop->index;
     for (unsigned i = 0; i < listener->queues; i++) {
         unsigned at = (own + i) % listener->queues;
         int rc = take(listener->queue[at], out);

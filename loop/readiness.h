@@ -27,8 +27,9 @@ static inline void weft__io_give_way(void)
 {
     struct weft__worker *self = weft__worker_self();
     weft__count(self, io_calls);
-    if (weft__unlikely(self->budget-- == 0))
-        weft__task_yield();
+    if (weft__unlikely(self->budget-- == 0) ||
+        weft__unlikely(!weft__worker_is_active(self)))
+        weft__task_give_way();
 }
 
 #endif

@@ -40,7 +40,7 @@ enum {
     WEFT__CORO_INJECTED = 4,   /* came through an inbox; for the counters */
     WEFT__CORO_STOLEN = 8,     /* was stolen; for the counters */
     WEFT__CORO_SUBMITTED = 16, /* its loop has not counted it as ->started */
-    WEFT__CORO_RUNNER = 32,    /* of a strand: not a task */
+    WEFT__CORO_SCORED = 32,    /* ->score is not 0 */
     WEFT__CORO_STEP = 64,      /* a callback in its first step: ->step */
     WEFT__CORO_MAIN = 128,     /* of weft_run(); see weft__runtime_spares() */
 };
@@ -56,9 +56,13 @@ struct weft__coro {
     _Atomic(uint32_t) wake;
     uint8_t flags;
     uint8_t reason;          /* the wakes that ended the last sleep */
-    uint8_t stack_class : 4; /* of stack.h */
-    uint8_t told : 4;        /* the phase it has been interrupted for */
-    uint8_t pins;            /* weft_pin() less weft_unpin() */
+    uint8_t stack_class : 2; /* of stack.h */
+    uint8_t told : 2;        /* the phase it has been interrupted for */
+    uint8_t score : 3;       /* how it behaves; of class.h, as the next two */
+    uint8_t blocks : 1;      /* when it overran last it slept in the kernel */
+    uint8_t pins : 6;        /* weft_pin() less weft_unpin() */
+    uint8_t light : 1;       /* is never marked */
+    uint8_t runner : 1;      /* of a strand: not a task */
     void *sp;                /* valid while it is suspended */
     struct weft__stack *stack;
     union {
@@ -67,9 +71,15 @@ struct weft__coro {
     };
     void (*entry)(struct weft__coro *); /* runs it, once, from end to end */
     struct weft_runtime *rt;            /* fixed, as long as the pool lives */
-    struct weft__worker *home;          /* not NULL: runs on this worker only */
-    struct weft__alarm alarm;           /* sleep, or a callback's moment */
+    /* Not NULL: runs on this worker only, or WEFT__IN_BACKGROUND. */
+    struct weft__worker *home;
+    struct weft__alarm alarm; /* sleep, or a callback's moment */
 };
+
+#define WEFT__MOST_PINS 63
+
+/* A marked one's ->home: any background worker. */
+#define WEFT__IN_BACKGROUND ((struct weft__worker *)8)
 
 static inline struct weft__coro *weft__coro_of_link(struct weft__link *link)
 {

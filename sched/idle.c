@@ -9,33 +9,33 @@
 #define DOZES 3         /* such looks */
 #define LOOKS 10        /* fruitless ones before it goes to sleep for good */
 
-static _Atomic(uint64_t) *word_of(struct weft__worker *worker)
+static _Atomic(uint64_t) *word_of(struct weft__loop *loop)
 {
-    return &worker->rt->idle.parked[worker->index / 64];
+    return &loop->rt->idle.parked[loop->index / 64];
 }
 
-static uint64_t bit_of(struct weft__worker *worker)
+static uint64_t bit_of(struct weft__loop *loop)
 {
-    return UINT64_C(1) << worker->index % 64;
+    return UINT64_C(1) << loop->index % 64;
 }
 
 /* Waking */
 
 /* One of those who see the bit set gets to clear it, and wakes. */
-static bool claim(struct weft__worker *worker)
+static bool claim(struct weft__loop *loop)
 {
-    uint64_t bit = bit_of(worker);
+    uint64_t bit = bit_of(loop);
     /* Pairs with the setting and clearing in park. */
-    if (!(weft__fetch_and_sc(word_of(worker), ~bit) & bit))
+    if (!(weft__fetch_and_sc(word_of(loop), ~bit) & bit))
         return false;
-    struct weft_runtime *rt = worker->rt;
+    struct weft_runtime *rt = loop->rt;
     /* Publishes nothing: who reads it late wakes one more than needed, and who
      * counts on this one is heard by its stop_searching(), behind a fence. */
     weft__fetch_add_relaxed(&rt->idle.searching, 1);
     struct weft__worker *self = weft__worker_self();
     if (self != NULL)
         weft__count(self, wakes);
-    rt->driver->wake(worker->loop);
+    rt->driver->wake(loop);
     return true;
 }
 
@@ -47,7 +47,7 @@ static void wake_somebody(struct weft_runtime *rt)
         uint64_t bits = weft__load_sc(&rt->idle.parked[word]);
         for (; bits != 0; bits &= bits - 1) {
             unsigned index = word * 64 + (unsigned)__builtin_ctzll(bits);
-            if (claim(&rt->worker[index]))
+            if (claim(&rt->loop[index]))
                 return;
         }
     }
@@ -83,12 +83,12 @@ void weft__idle_announce_one(struct weft_runtime *rt)
     weft__idle_announce_swapped(rt);
 }
 
-bool weft__idle_wake(struct weft__worker *worker)
+bool weft__idle_wake(struct weft__loop *loop)
 {
     weft__fence_after_rmw(); /* the push before the look; pairs with park's */
-    if (!(weft__load_fenced(word_of(worker)) & bit_of(worker)))
+    if (!(weft__load_fenced(word_of(loop)) & bit_of(loop)))
         return false;
-    return claim(worker);
+    return claim(loop);
 }
 
 /* Needs no fence: nobody is left out for what a look shows, and who does not
@@ -96,7 +96,7 @@ bool weft__idle_wake(struct weft__worker *worker)
 void weft__idle_wake_all(struct weft_runtime *rt)
 {
     for (unsigned i = 0; i < rt->workers; i++)
-        if (!claim(&rt->worker[i]))
+        if (!claim(&rt->loop[i]))
             rt->driver->wake(&rt->loop[i]);
 }
 
@@ -132,17 +132,17 @@ void weft__idle_found(struct weft__worker *worker)
 
 /* The sentinel */
 
-bool weft__idle_is_parked(struct weft__worker *worker)
+bool weft__idle_is_parked(struct weft__loop *loop)
 {
     /* Where that decides, behind a fence: pairs with withdraw(). */
-    return weft__load_fenced(word_of(worker)) & bit_of(worker);
+    return weft__load_fenced(word_of(loop)) & bit_of(loop);
 }
 
 static bool all_others_parked(struct weft__worker *self)
 {
     struct weft_runtime *rt = self->rt;
     for (unsigned i = 0; i < rt->workers; i++)
-        if (&rt->worker[i] != self && !weft__idle_is_parked(&rt->worker[i]))
+        if (&rt->loop[i] != self->loop && !weft__idle_is_parked(&rt->loop[i]))
             return false;
     return true;
 }
@@ -156,7 +156,7 @@ static uint64_t steps_of(struct weft__worker *worker)
 static struct weft__look look(struct weft__worker *self,
                               struct weft__worker *other)
 {
-    struct weft__look *seen = &self->seen[other->index];
+    struct weft__look *seen = &self->seen[other->loop->index];
     struct weft__look before = *seen;
     seen->steps = steps_of(other);
     seen->parks = weft__load_relaxed(&other->counters.parks);
@@ -167,7 +167,7 @@ static struct weft__look look(struct weft__worker *self,
 static void look_from_now(struct weft__worker *self)
 {
     for (unsigned i = 0; i < self->rt->workers; i++)
-        look(self, &self->rt->worker[i]);
+        look(self, weft__loop_owner(&self->rt->loop[i]));
 }
 
 /* Then nobody wakes anybody. */
@@ -196,7 +196,7 @@ static bool appoint(struct weft__worker *self)
         return false;
     uint32_t none = 0;
     uint32_t doze = dozes(self) ? WEFT__IDLE_DOZING : 0;
-    uint32_t mine = (self->index + 1) | doze;
+    uint32_t mine = (self->loop->index + 1) | doze;
     /* Needs no order: who reads the 0 wakes somebody, who reads this counts on
      * our looks, the last of which is the recheck after retire(); and who fails
      * here looks again behind park's fence. */
@@ -211,7 +211,7 @@ static bool appoint(struct weft__worker *self)
  * the fence and the recheck in park; the fence pairs with announce's. */
 static void stop_dozing(struct weft__worker *self)
 {
-    weft__store_fenced(&self->rt->idle.sentinel, self->index + 1);
+    weft__store_fenced(&self->rt->idle.sentinel, self->loop->index + 1);
 }
 
 /* It has not begun a step since the last look: take what lies with it. */
@@ -220,10 +220,10 @@ static bool rescue(struct weft__worker *self, struct weft__worker *other)
     struct weft__coro *coro = weft__steal_rescue(self, other);
     if (coro != NULL)
         weft__queue_polled(self, coro);
-    self->polling = true;
+    self->wakes_to = WEFT__TO_RING;
     unsigned events = self->rt->driver->poll(other->loop, self);
     events += weft__timers_expire(other->loop, self, weft__os->now());
-    self->polling = false;
+    self->wakes_to = WEFT__TO_NEXT;
     if (coro == NULL && events == 0)
         return false;
     weft__count(self, rescues);
@@ -234,7 +234,7 @@ bool weft__idle_rescue(struct weft__worker *self)
 {
     struct weft_runtime *rt = self->rt;
     bool found = false;
-    for (unsigned i = 0; i < rt->workers; i++) {
+    for (unsigned i = 0; i < weft__runtime_known(rt); i++) {
         struct weft__worker *other = &rt->worker[i];
         uint64_t stuck = weft__load_relaxed(&other->stuck);
         if (stuck != steps_of(other) + 1 || other == self)
@@ -279,11 +279,11 @@ static void look_round(struct weft__worker *self)
     bool found = false;
     bool quiet = true;
     for (unsigned i = 0; i < rt->workers; i++) {
-        struct weft__worker *other = &rt->worker[i];
+        struct weft__worker *other = weft__loop_owner(&rt->loop[i]);
         if (other == self)
             continue;
         struct weft__look since = look(self, other);
-        bool idle = weft__idle_is_parked(other);
+        bool idle = weft__idle_is_parked(&rt->loop[i]);
         quiet = quiet && idle && since.steps == 0;
         if (since.steps == 0 && !idle)
             found |= rescue(self, other);
@@ -313,20 +313,21 @@ static bool is_armed(struct weft_runtime *rt)
 bool weft__idle_stalled(struct weft_runtime *rt)
 {
     for (unsigned i = 0; i < rt->workers; i++)
-        if (!weft__idle_is_parked(&rt->worker[i]))
+        if (!weft__idle_is_parked(&rt->loop[i]))
             return false;
-    return !is_armed(rt) && weft__runtime_alive(rt) > 0;
+    return weft__load_fenced(&rt->reserve.awake) <= 0 && !is_armed(rt) &&
+           weft__runtime_alive(rt) > 0;
 }
 
 /* The last one that parks tells; of two that park at once, one sees the other.
  * Costs one load where nobody wants to know, or knows. */
-static void tell_if_stalled(struct weft__worker *self)
+void weft__idle_tell_if_stalled(struct weft_runtime *rt)
 {
-    struct weft__stall *stall = &self->rt->idle.stall;
+    struct weft__stall *stall = &rt->idle.stall;
     uint32_t watched = WEFT__STALL_WATCHED;
     /* The bit before the look; pairs with who watches: it looks again. */
     if (weft__load_fenced(&stall->state) != WEFT__STALL_WATCHED ||
-        !weft__idle_stalled(self->rt) ||
+        !weft__idle_stalled(rt) ||
         !weft__cas_sc(&stall->state, &watched, WEFT__STALL_RINGING))
         return;
     weft__fetch_add(stall->word, stall->step); /* pairs with its wait */
@@ -362,11 +363,22 @@ bool weft__idle_linger(struct weft__worker *self)
 
 /* Parking */
 
+/* From here on the loop stays ours. False: it is not. */
+static bool hold_loop(struct weft__worker *self)
+{
+    uintptr_t owner = (uintptr_t)self;
+    /* Acquire if it fails: the verdict; pairs with the hand-off. */
+    return weft__cas_sc(&self->loop->owner, &owner,
+                        (uintptr_t)self | WEFT__OWNER_PARKED);
+}
+
 static void withdraw(struct weft__worker *self)
 {
-    uint64_t bit = bit_of(self);
+    /* Pairs with the hand-off. */
+    weft__store_release(&self->loop->owner, (uintptr_t)self);
+    uint64_t bit = bit_of(self->loop);
     /* Pairs with claim(): if it came first, we are counted as searching. */
-    bool unclaimed = weft__fetch_and_sc(word_of(self), ~bit) & bit;
+    bool unclaimed = weft__fetch_and_sc(word_of(self->loop), ~bit) & bit;
     weft__monitor_wake(&self->rt->monitor);
     if (unclaimed)
         return;
@@ -378,19 +390,22 @@ static void sleep_until(struct weft__worker *self, int64_t until)
 {
     weft__count(self, parks);
     weft__store_relaxed(&self->giving, false);
-    self->polling = true;
+    self->wakes_to = WEFT__TO_RING;
     self->rt->driver->wait(self->loop, self, until);
     self->polled = weft__os->now();
     weft__timers_expire(self->loop, self, self->polled);
-    self->polling = false;
+    self->wakes_to = WEFT__TO_NEXT;
     withdraw(self);
 }
 
-void weft__idle_park(struct weft__worker *self)
+bool weft__idle_park(struct weft__worker *self)
 {
     struct weft_runtime *rt = self->rt;
+    if (!hold_loop(self))
+        return false;
     bool covered = appoint(self);
-    weft__fetch_or_fenced(word_of(self), bit_of(self)); /* claim() clears it */
+    weft__fetch_or_fenced(word_of(self->loop),
+                          bit_of(self->loop)); /* claim() clears it */
     stop_searching(self);
     weft__fence(); /* the bit before the recheck; pairs with announce's */
     uint32_t phase = weft__load_fenced(&rt->phase);
@@ -407,15 +422,16 @@ void weft__idle_park(struct weft__worker *self)
             appoint(self);
         }
         withdraw(self);
-        return;
+        return true;
     }
     int64_t until = weft__load_relaxed(&self->loop->timers.next);
     int64_t look = INT64_MAX;
     if (self->sentinel)
         look = weft__os->now() + (self->looks < DOZES ? DOZE_NS : LOOK_NS);
     if (until == INT64_MAX && look == INT64_MAX)
-        tell_if_stalled(self);
+        weft__idle_tell_if_stalled(rt);
     sleep_until(self, until < look ? until : look);
     if (self->sentinel && !self->searching && self->polled >= look)
         look_round(self);
+    return true;
 }

@@ -34,6 +34,7 @@
 #define WEFT__IDLE_WORDS (WEFT__MAX_WORKERS / 64)
 
 struct weft_runtime;
+struct weft__loop;
 struct weft__worker;
 
 enum { WEFT__IDLE_DOZING = 1 << 16 };
@@ -70,6 +71,9 @@ struct weft__idle {
  * Any thread; true for certain only if it stays so. */
 bool weft__idle_stalled(struct weft_runtime *);
 
+/** Somebody goes to sleep: tell who watches if that was the last one. */
+void weft__idle_tell_if_stalled(struct weft_runtime *);
+
 /** Would an announcement wake somebody? A guess, at the price of some loads. */
 static inline bool weft__idle_wants(const struct weft__idle *idle,
                                     unsigned workers)
@@ -92,16 +96,17 @@ void weft__idle_announce_one(struct weft_runtime *);
  * fence was made. */
 void weft__idle_announce_swapped(struct weft_runtime *);
 
-/** Work was pushed into an inbox of this worker: wake it if it sleeps. Any
+/** Work was pushed for the owner of this loop: wake it if it sleeps. Any
  * thread. Returns false if it is awake. */
-bool weft__idle_wake(struct weft__worker *);
+bool weft__idle_wake(struct weft__loop *);
 
 /** The worker has found nothing, and has served a foreign thread: wait awake
  * for the next submission, if that is likely to pay. True: it has come. */
 bool weft__idle_linger(struct weft__worker *);
 
-/** The worker has found nothing: sleep until there may be something. */
-void weft__idle_park(struct weft__worker *);
+/** The worker has found nothing: sleep until there may be something. False: its
+ * loop is another one's. */
+bool weft__idle_park(struct weft__worker *);
 
 /** The worker has found something to run. */
 void weft__idle_found(struct weft__worker *);
@@ -110,8 +115,8 @@ void weft__idle_found(struct weft__worker *);
  * ring. Returns whether there was anything. */
 bool weft__idle_rescue(struct weft__worker *);
 
-/** Does it sleep, or is it about to? Any thread. */
-bool weft__idle_is_parked(struct weft__worker *);
+/** Does its owner sleep, or is it about to? Any thread. */
+bool weft__idle_is_parked(struct weft__loop *);
 
 /** Wake everybody: the runtime ends. */
 void weft__idle_wake_all(struct weft_runtime *);

@@ -2,6 +2,7 @@
 /* The monitor: see monitor.h. */
 #include "sched/monitor.h"
 
+#include "sched/handoff.h"
 #include "sched/runtime.h"
 
 #define TICK_NS 1000000
@@ -10,39 +11,96 @@
 
 /* Looking */
 
+static bool is_up(struct weft__worker *worker)
+{
+    if (weft__worker_is_active(worker))
+        return !weft__idle_is_parked(worker->loop);
+    return weft__load_relaxed(&worker->role) != WEFT__VACANT &&
+           !weft__reserve_is_asleep(worker);
+}
+
 static bool anything_waits(struct weft__worker *worker, int64_t now)
 {
     struct weft__loop *loop = worker->loop;
     return weft__steal_waits(worker) ||
-           weft__load_relaxed(&loop->timers.next) <= now ||
-           loop->rt->driver->ready(loop);
+           (weft__worker_is_active(worker) &&
+            (weft__load_relaxed(&loop->timers.next) <= now ||
+             loop->rt->driver->ready(loop)));
 }
 
-/* Returns whether it is stuck. */
+/* What its thread did since the last look, if that was in the same step. */
+static enum weft__verdict judge(struct weft__worker *worker, uint64_t step,
+                                int64_t now)
+{
+    int64_t cpu;
+    int32_t tid = weft__load_relaxed(&worker->tid);
+    if (tid == 0 || weft__os->thread_cpu(tid, &cpu) < 0)
+        return WEFT__NO_VERDICT;
+    bool again = worker->sampled == step + 1;
+    int64_t used = cpu - worker->sampled_cpu;
+    int64_t passed = now - worker->sampled_at;
+    worker->sampled = step + 1;
+    worker->sampled_cpu = cpu;
+    worker->sampled_at = now;
+    if (!again)
+        return WEFT__NO_VERDICT;
+    if (used * 10 >= passed * 4)
+        return WEFT__COMPUTES;
+    long state = weft__os->thread_state(tid);
+    return state == 'S' || state == 'D' ? WEFT__BLOCKS : WEFT__NO_VERDICT;
+}
+
+/* One in the background that sleeps in the kernel leaves its slot to another
+ * one. */
+static void look_at_slot(struct weft__worker *worker, uint64_t step,
+                         int64_t now)
+{
+    if (weft__load_relaxed(&worker->slot) &&
+        judge(worker, step, now) == WEFT__BLOCKS)
+        weft__background_release(worker);
+}
+
+/* Returns whether something waits that somebody else should take. */
 static bool look_at(struct weft__worker *worker, int64_t now)
 {
-    uint64_t steps = weft__load_relaxed(&worker->counters.steps);
-    bool up = !weft__idle_is_parked(worker);
-    bool stuck = up && steps == worker->watched && anything_waits(worker, now);
-    if (up && steps - worker->watched < FEW)
-        weft__store_relaxed(&worker->slow,
-                            weft__load_relaxed(&worker->slow) + 1);
-    worker->watched = steps;
-    weft__store_relaxed(&worker->stuck, stuck ? steps + 1 : 0);
-    return stuck;
+    uint64_t step = weft__load_relaxed(&worker->counters.steps);
+    bool few = step - worker->watched < FEW;
+    bool stuck = step == worker->watched && anything_waits(worker, now);
+    worker->watched = step;
+    weft__store_relaxed(&worker->stuck, stuck ? step + 1 : 0);
+    if (!few)
+        return false;
+    weft__fetch_add_relaxed(&worker->slow, 1);
+    if (!weft__worker_is_active(worker)) {
+        look_at_slot(worker, step, now);
+        return stuck;
+    }
+    if (!worker->rt->background.open)
+        return stuck;
+    enum weft__verdict verdict = judge(worker, step, now);
+    return stuck && !(verdict != WEFT__NO_VERDICT &&
+                      weft__handoff(worker, step, verdict));
 }
 
 bool weft__monitor_look(struct weft_runtime *rt, int64_t now)
 {
+    unsigned known = weft__runtime_known(rt);
     bool stuck = false;
+    bool waits = false;
     bool anybody = false;
-    for (unsigned i = 0; i < rt->workers; i++) {
-        anybody |= !weft__idle_is_parked(&rt->worker[i]);
-        stuck |= look_at(&rt->worker[i], now);
+    for (unsigned i = 0; i < known; i++) {
+        struct weft__worker *worker = &rt->worker[i];
+        if (!is_up(worker))
+            continue;
+        anybody = true;
+        waits |= look_at(worker, now);
+        stuck |= weft__load_relaxed(&worker->stuck) != 0;
     }
     weft__store_relaxed(&rt->monitor.stuck, stuck);
-    if (stuck)
+    if (waits)
         weft__idle_announce(rt);
+    if (rt->background.open)
+        weft__reserve_reinforce(rt);
     return anybody;
 }
 
@@ -57,9 +115,9 @@ static void sleep_until(struct weft__monitor *monitor, uint32_t state,
 static bool is_anybody_up(struct weft_runtime *rt)
 {
     for (unsigned i = 0; i < rt->workers; i++)
-        if (!weft__idle_is_parked(&rt->worker[i]))
+        if (!weft__idle_is_parked(&rt->loop[i]))
             return true;
-    return false;
+    return weft__load_fenced(&rt->reserve.awake) > 0;
 }
 
 /* Until a worker is up: it sees that we sleep, or we see that it is up. */
@@ -85,6 +143,24 @@ void weft__monitor_wake_up(struct weft__monitor *monitor)
         weft__os->futex_wake(&monitor->state, 1);
 }
 
+void weft__monitor_call(struct weft__monitor *monitor)
+{
+    uint32_t state = weft__load_relaxed(&monitor->state);
+    do
+        if (state >= WEFT__MONITOR_CALLED)
+            return;
+    /* Needs no order: a look that came too early is followed by others. */
+    while (!weft__cas_relaxed(&monitor->state, &state, WEFT__MONITOR_CALLED));
+    weft__os->futex_wake(&monitor->state, 1);
+}
+
+/* Before the look: who calls during that calls for the next one. */
+static void answer(struct weft__monitor *monitor)
+{
+    uint32_t called = WEFT__MONITOR_CALLED;
+    weft__cas_relaxed(&monitor->state, &called, WEFT__MONITOR_TICKS);
+}
+
 /* Life */
 
 void weft__monitor_main(void *arg)
@@ -92,7 +168,9 @@ void weft__monitor_main(void *arg)
     struct weft_runtime *rt = arg;
     struct weft__monitor *monitor = &rt->monitor;
     unsigned quiet = 0;
+    weft__os->thread_brisk();
     while (weft__load_relaxed(&monitor->state) != WEFT__MONITOR_ENDS) {
+        answer(monitor);
         int64_t now = weft__os->now();
         quiet = weft__monitor_look(rt, now) ? 0 : quiet + 1;
         if (quiet >= QUIET)

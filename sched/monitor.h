@@ -22,6 +22,7 @@ struct weft__worker;
 enum {
     WEFT__MONITOR_TICKS,
     WEFT__MONITOR_SLEEPS, /* by the monitor; undone by who wakes it */
+    WEFT__MONITOR_CALLED, /* by who wants a look now; undone by the monitor */
     WEFT__MONITOR_ENDS,   /* by who ends the runtime; stays */
 };
 
@@ -43,6 +44,9 @@ void weft__monitor_end(struct weft__monitor *);
 bool weft__monitor_look(struct weft_runtime *, int64_t now);
 
 void weft__monitor_wake_up(struct weft__monitor *);
+
+/** Have it look now: something waits in the background. Any thread. */
+void weft__monitor_call(struct weft__monitor *);
 
 /** A worker is up: behind the read-modify-write that says so. */
 static inline void weft__monitor_wake(struct weft__monitor *monitor)

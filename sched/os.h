@@ -24,6 +24,13 @@ struct statx;
 
 typedef void weft__thread_fn(void *arg);
 
+/* Of a thread. */
+struct weft__usage {
+    int64_t at;       /* when it was looked at */
+    int64_t cpu;      /* ns of CPU time */
+    int64_t switches; /* times it gave a CPU up of itself */
+};
+
 // clang-format off
 #define WEFT__OS_CALLS(X)                                                                                          \
     /* memory */                                                                                                   \
@@ -37,6 +44,11 @@ typedef void weft__thread_fn(void *arg);
     X(thread_detach, (uintptr_t thread), (thread))                                                                 \
     X(thread_id, (void), ())                                                /* the kernel's, of the caller */      \
     X(thread_signal, (int id, int signo), (id, signo))                      /* to one thread of the process */     \
+    X(thread_cpu, (int id, int64_t *ns), (id, ns))                          /* CPU time it has used */             \
+    X(thread_state, (int id), (id))                                         /* a letter: proc(5), stat */          \
+    X(thread_usage, (struct weft__usage *out), (out))                       /* of the caller, but for ->at */      \
+    X(thread_brisk, (void), ())                                             /* the caller runs soon after a wake */ \
+    X(thread_lower, (int id), (id))                                         /* to a lower priority, for good */    \
     X(futex_wait, (const void *word, uint32_t seen, int64_t until), (word, seen, until))                           \
     X(futex_wake, (const void *word, int count), (word, count))                                                    \
     X(cpus, (void), ())                                                     /* allowed to this process */          \

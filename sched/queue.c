@@ -51,9 +51,8 @@ static void put_ring(struct weft__worker *worker, struct weft__coro *coro)
 void weft__queue_inject(struct weft__loop *loop, struct weft__coro *coro)
 {
     struct weft_runtime *rt = loop->rt;
-    struct weft__worker *owner = loop->owner;
     push_inbox(loop, coro); /* from here on it may run, and end */
-    weft__queue_woke = weft__idle_wake(owner);
+    weft__queue_woke = weft__idle_wake(loop);
     if (!weft__queue_woke)
         weft__idle_announce_swapped(rt); /* it comes to it soon */
 }
@@ -61,14 +60,23 @@ void weft__queue_inject(struct weft__loop *loop, struct weft__coro *coro)
 /* To a coroutine's own worker, from any thread. */
 static void send_home(struct weft__worker *home, struct weft__coro *coro)
 {
+    if (home == WEFT__IN_BACKGROUND) {
+        weft__background_push(coro->rt, coro);
+        return;
+    }
     weft__inbox_push(&home->pinned_inbox, &coro->link);
-    weft__idle_wake(home);
+    weft__fence_after_rmw(); /* before the looks; pairs with the sleeper's */
+    if (weft__worker_is_active(home))
+        weft__idle_wake(home->loop);
+    else if (weft__reserve_is_asleep(home))
+        weft__reserve_wake(home);
 }
 
 void weft__queue_spawned(struct weft__worker *worker, struct weft__coro *coro)
 {
-    if (weft__unlikely(coro->home != NULL)) {
-        put_pinned(worker, coro);
+    if (weft__unlikely(coro->home != NULL ||
+                       worker->wakes_to == WEFT__TO_INBOX)) {
+        weft__queue_polled(worker, coro);
         return;
     }
     struct weft_runtime *rt = worker->rt;
@@ -93,8 +101,10 @@ void weft__queue_wake_from_outside(struct weft__coro *coro, uint32_t wake)
 void weft__queue_polled(struct weft__worker *worker, struct weft__coro *coro)
 {
     struct weft__worker *home = coro->home;
-    if (weft__likely(home == NULL))
+    if (weft__likely(home == NULL && worker->wakes_to != WEFT__TO_INBOX))
         put_ring(worker, coro);
+    else if (home == NULL)
+        weft__queue_inject(worker->loop, coro);
     else if (home == worker)
         put_pinned(worker, coro);
     else
@@ -123,7 +133,7 @@ void weft__queue_woken(struct weft__coro *coro)
         send_home(home, coro);
     else if (weft__unlikely(self == NULL || self->rt != coro->rt))
         weft__queue_inject(weft__runtime_loop(coro->rt), coro);
-    else if (self->polling || home != NULL)
+    else if (self->wakes_to != WEFT__TO_NEXT || home != NULL)
         weft__queue_polled(self, coro);
     else
         put_next(self, coro);
@@ -150,7 +160,7 @@ struct weft__coro *weft__queue_take_inbox(struct weft__worker *worker,
     return first;
 }
 
-static struct weft__coro *take_pinned(struct weft__worker *worker)
+struct weft__coro *weft__queue_take_pinned(struct weft__worker *worker)
 {
     struct weft__link *link = weft__inbox_take(&worker->pinned_inbox);
     while (link != NULL) {
@@ -239,7 +249,7 @@ static struct weft__coro *take_fair(struct weft__worker *worker)
         else if (source == 1)
             coro = weft__queue_take_inbox(worker, worker->loop, 0);
         else
-            coro = take_pinned(worker);
+            coro = weft__queue_take_pinned(worker);
     }
     return coro;
 }
@@ -251,7 +261,7 @@ void weft__queue_be_fair(struct weft__worker *worker)
 
 static struct weft__coro *take_rare(struct weft__worker *worker)
 {
-    struct weft__coro *coro = take_pinned(worker);
+    struct weft__coro *coro = weft__queue_take_pinned(worker);
     return coro ? coro : weft__queue_take_inbox(worker, worker->loop, 0);
 }
 

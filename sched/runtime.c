@@ -69,28 +69,46 @@ static void loop_init(struct weft_runtime *rt, unsigned index)
     struct weft__loop *loop = &rt->loop[index];
     loop->rt = rt;
     loop->index = index;
-    loop->owner = &rt->worker[index];
+    weft__store_relaxed(&loop->owner, (uintptr_t)&rt->worker[index]);
     weft__wheel_init(&loop->timers.wheel, weft__os->now());
     weft__store_relaxed(&loop->timers.next, INT64_MAX);
     weft__strand_init(&loop->strand, rt);
 }
 
+/* Room for all there may ever be, of which only those that are used cost
+ * memory. */
+static int map_workers(struct weft_runtime *rt)
+{
+    void *at;
+    unsigned more = rt->options.max_threads;
+    unsigned most = WEFT__MAX_RESERVE - rt->workers;
+    rt->capacity = rt->workers + (more < most ? more : most);
+    int rc = (int)weft__os->map(rt->capacity * sizeof(*rt->worker),
+                                2 * WEFT__LINE, &at);
+    if (rc == 0)
+        rt->worker = at;
+    return rc;
+}
+
 static int open_parts(struct weft_runtime *rt)
 {
     size_t line = 2 * WEFT__LINE;
-    rt->worker = weft__mem_alloc_at(line, rt->workers * sizeof(*rt->worker));
     rt->loop = weft__mem_alloc_at(line, rt->workers * sizeof(*rt->loop));
     rt->pool = weft__pool_new(rt, rt->workers);
-    if (rt->worker == NULL || rt->loop == NULL || rt->pool == NULL)
+    if (rt->loop == NULL || rt->pool == NULL)
         return -ENOMEM;
+    int rc = map_workers(rt);
+    if (rc < 0)
+        return rc;
     for (unsigned i = 0; i < rt->workers; i++)
         loop_init(rt, i);
     for (unsigned i = 0; i < rt->workers; i++) {
-        int rc = rt->driver->open(&rt->loop[i], &rt->options);
+        rc = rt->driver->open(&rt->loop[i], &rt->options);
         if (rc == 0)
-            rc = weft__worker_open(&rt->worker[i], rt, i);
+            rc = weft__worker_open(&rt->worker[i], rt, i, &rt->loop[i]);
         if (rc < 0)
             return rc;
+        weft__store_release(&rt->known, i + 1); /* runtime_known() */
     }
     return 0;
 }
@@ -107,8 +125,10 @@ static void close_parts(struct weft_runtime *rt)
     for (unsigned i = 0; rt->loop != NULL && i < rt->workers; i++)
         if (rt->loop[i].engine != NULL)
             rt->driver->close(&rt->loop[i]);
-    for (unsigned i = 0; rt->worker != NULL && i < rt->workers; i++)
-        if (rt->worker[i].rt != NULL)
+    for (unsigned i = 0; rt->worker != NULL && i < rt->capacity; i++)
+        if (rt->worker[i].rt == NULL)
+            break;
+        else
             weft__worker_close(&rt->worker[i]);
     if (!rt->options.no_overflow_report)
         weft__overflow_close();
@@ -128,22 +148,27 @@ static int start_thread(struct weft_runtime *rt, uintptr_t *thread,
     return rc;
 }
 
-/* A worker that is alone has nobody to help it. */
 static int start_monitor(struct weft_runtime *rt)
 {
-    if (rt->options.no_monitor || rt->workers == 1)
+    if (rt->options.no_monitor)
         return 0;
     rt->census.limit++; /* it is not one of those that are bounded */
+    rt->background.open = true;
     return start_thread(rt, &rt->monitor.thread, "weft-mon", -1,
                         weft__monitor_main, rt);
+}
+
+int weft__runtime_start_worker(struct weft__worker *worker)
+{
+    return start_thread(worker->rt, &worker->thread, "weft-w",
+                        (int)worker->index, weft__worker_main, worker);
 }
 
 static int start_threads(struct weft_runtime *rt)
 {
     int rc = 0;
     for (unsigned i = 0; rc == 0 && i < rt->workers; i++)
-        rc = start_thread(rt, &rt->worker[i].thread, "weft-w", (int)i,
-                          weft__worker_main, &rt->worker[i]);
+        rc = weft__runtime_start_worker(&rt->worker[i]);
     return rc < 0 ? rc : start_monitor(rt);
 }
 
@@ -191,7 +216,8 @@ void weft__runtime_drop(struct weft_runtime *rt)
     if (weft__fetch_sub(&rt->refs, 1) != 1)
         return;
     weft__mem_free(rt->loop);
-    weft__mem_free(rt->worker);
+    if (rt->worker != NULL)
+        weft__os->unmap(rt->worker, rt->capacity * sizeof(*rt->worker));
     weft__mem_free(rt);
 }
 
@@ -277,15 +303,16 @@ uint64_t weft__runtime_alive(struct weft_runtime *rt)
 {
     uint64_t ended = 0;
     uint64_t spawned = 0;
-    for (unsigned i = 0; i < rt->workers; i++) {
+    for (unsigned i = 0; i < rt->workers; i++)
+        /* Pairs with the sc add in weft__runtime_ended(). */
+        ended += weft__load_acquire(&rt->loop[i].dropped);
+    for (unsigned i = 0; i < weft__runtime_known(rt); i++)
         /* Pairs with the release in weft__runtime_ended(). */
         ended += weft__load_acquire(&rt->worker[i].counters.tasks_ended);
-        ended += weft__load_acquire(&rt->loop[i].dropped);
-    }
-    for (unsigned i = 0; i < rt->workers; i++) {
+    for (unsigned i = 0; i < weft__runtime_known(rt); i++)
         spawned += weft__load_relaxed(&rt->worker[i].counters.tasks_spawned);
+    for (unsigned i = 0; i < rt->workers; i++)
         spawned += weft__load_relaxed(&rt->loop[i].submitted);
-    }
     return spawned - ended;
 }
 
@@ -332,11 +359,12 @@ static void stop_thread(uintptr_t thread, bool join)
 
 static void stop_threads(struct weft_runtime *rt, bool join)
 {
-    weft__idle_wake_all(rt);
     weft__monitor_end(&rt->monitor);
-    for (unsigned i = 0; i < rt->workers; i++)
+    stop_thread(rt->monitor.thread, true); /* it starts no more of them */
+    weft__idle_wake_all(rt);
+    weft__reserve_wake_all(rt);
+    for (unsigned i = 0; i < weft__runtime_known(rt); i++)
         stop_thread(rt->worker[i].thread, join);
-    stop_thread(rt->monitor.thread, join);
 }
 
 /* A foreign thread has submitted or woken what has ended meanwhile, and is

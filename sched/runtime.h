@@ -6,9 +6,11 @@
 #ifndef WEFT_SCHED_RUNTIME_H
 #define WEFT_SCHED_RUNTIME_H
 
+#include "sched/background.h"
 #include "sched/crew.h"
 #include "sched/monitor.h"
 #include "sched/report.h"
+#include "sched/reserve.h"
 #include "sched/worker.h"
 
 enum weft__phase {
@@ -47,9 +49,12 @@ struct weft_runtime {
     _Atomic(uint32_t) phase; /* enum weft__phase; only ever goes up */
     const struct weft__driver *driver; /* fixed */
     const struct weft__hooks *hooks;   /* fixed */
-    unsigned workers;                  /* fixed, as the arrays are */
-    struct weft__worker *worker;
-    struct weft__loop *loop;
+    unsigned workers;                  /* active ones, and loops; fixed */
+    unsigned capacity;                 /* of ->worker; fixed */
+    _Atomic(unsigned) known;     /* of these, opened; only ever grows; by the
+                                    monitor, once the runtime is open */
+    struct weft__worker *worker; /* fixed */
+    struct weft__loop *loop;     /* fixed */
     struct weft__pool *pool;
     weft_options options; /* fixed; defaults filled in */
     struct weft__depot stacks;
@@ -70,14 +75,26 @@ struct weft_runtime {
     bool defers_over;           /* no more are taken; the same */
     struct weft__idle idle;
     struct weft__monitor monitor;
+    struct weft__reserve reserve;
+    struct weft__background background;
     struct weft__reporter reporter;
 };
+
+/** How many workers there are, or were: active and others. */
+static inline unsigned weft__runtime_known(const struct weft_runtime *rt)
+{
+    /* Pairs with the store when one more has been opened. */
+    return weft__load_acquire(&rt->known);
+}
 
 /** Make and start one. 0 or a negative code. `driver` NULL: the real one.
  * Without threads (simulation) the caller steps the workers. */
 int weft__runtime_open(const weft_options *, const struct weft__hooks *,
                        const struct weft__driver *, bool threads,
                        weft_runtime **out);
+
+/** Start the thread of a worker that has none. 0 or a negative code. */
+int weft__runtime_start_worker(struct weft__worker *);
 
 /** Go to a phase, if not there or further; interrupts whom it concerns. Any
  * thread. */

@@ -15,8 +15,9 @@ static void add(weft_counters *sum, struct weft__counters *one)
 void weft_stats(weft_runtime *rt, weft_counters *out)
 {
     *out = (weft_counters){0};
-    for (unsigned i = 0; i < rt->workers; i++) {
+    for (unsigned i = 0; i < weft__runtime_known(rt); i++)
         add(out, &rt->worker[i].counters);
+    for (unsigned i = 0; i < rt->workers; i++) {
         out->tasks_spawned += weft__load_relaxed(&rt->loop[i].submitted);
         out->tasks_ended += weft__load_relaxed(&rt->loop[i].dropped);
     }
@@ -24,7 +25,7 @@ void weft_stats(weft_runtime *rt, weft_counters *out)
 
 int weft_stats_worker(weft_runtime *rt, unsigned worker, weft_counters *out)
 {
-    if (worker >= rt->workers)
+    if (worker >= weft__runtime_known(rt))
         return -EINVAL;
     *out = (weft_counters){0};
     add(out, &rt->worker[worker].counters);

@@ -134,7 +134,8 @@ struct weft__coro *weft__steal_now(struct weft__worker *thief)
     struct weft_runtime *rt = thief->rt;
     unsigned first = (unsigned)(weft__worker_chance(thief) % rt->workers);
     for (unsigned i = 0; i < rt->workers; i++) {
-        struct weft__worker *victim = &rt->worker[(first + i) % rt->workers];
+        struct weft__worker *victim =
+            weft__loop_owner(&rt->loop[(first + i) % rt->workers]);
         struct weft__coro *coro =
             victim == thief ? NULL : steal_from(thief, victim);
         if (coro == NULL)
@@ -207,7 +208,7 @@ bool weft__steal_any(struct weft__worker *self, enum weft__reach reach)
     if (has_pinned(self) || has_any(self))
         return true;
     for (unsigned i = 0; i < rt->workers && reach != WEFT__REACH_OWN; i++) {
-        struct weft__worker *worker = &rt->worker[i];
+        struct weft__worker *worker = weft__loop_owner(&rt->loop[i]);
         if (worker != self &&
             (reach == WEFT__REACH_ALL ? has_any(worker)
                                       : has_announced(worker)))

@@ -9,7 +9,8 @@ static void schedule(struct weft__strand *strand)
     struct weft__coro *runner = &strand->runner;
     struct weft__worker *self = weft__worker_self();
     weft__store_relaxed(&runner->wake, 0);
-    runner->flags = WEFT__CORO_FRESH | WEFT__CORO_KEEP | WEFT__CORO_RUNNER;
+    runner->flags = WEFT__CORO_FRESH | WEFT__CORO_KEEP;
+    runner->runner = true;
     if (self == NULL || self->rt != runner->rt) {
         struct weft__loop *loop =
             weft__container_of(strand, struct weft__loop, strand);
@@ -17,7 +18,7 @@ static void schedule(struct weft__strand *strand)
         return;
     }
     weft__queue_polled(self, runner);
-    if (!self->polling)
+    if (self->wakes_to != WEFT__TO_RING)
         weft__idle_announce_one(self->rt);
 }
 

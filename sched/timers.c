@@ -19,7 +19,7 @@ void weft__alarm_arm(struct weft__alarm *alarm, struct weft__loop *loop,
     if (first)
         weft__store_relaxed(&timers->next, moment);
     weft__spin_unlock(&timers->lock);
-    if (weft__likely(self == loop->owner))
+    if (weft__likely(self == weft__loop_owner(loop)))
         weft__count(self, timers_armed);
     else if (first)
         loop->rt->driver->wake(loop);

@@ -15,6 +15,8 @@
  * and only then may others see it (`after`).
  */
 #include "sched/branch.h"
+#include "sched/class.h"
+#include "sched/find.h"
 #include "sched/overflow.h"
 #include "sched/sanitize.h"
 #include "sched/sched.h"
@@ -22,9 +24,6 @@
 #include <errno.h>
 
 #define STACK_CACHE 64u /* and a quarter of that of each larger kind */
-#define POLL_EVERY 64   /* steps between two looks at the clock */
-#define POLL_NS 50000   /* between two looks at the kernel, if busy */
-#define BUDGET 64       /* calls in one step that need not suspend */
 #define LEND_UP_TO 256  /* fresh ones in the queue: more want their turn */
 
 _Thread_local struct weft__worker *weft__worker_of_thread
@@ -88,7 +87,7 @@ static void count_injected(struct weft__worker *worker)
 WEFT__INLINE void count_step(struct weft__worker *worker,
                              struct weft__coro *coro)
 {
-    worker->budget = BUDGET;
+    worker->budget = worker->allowance;
     weft__count(worker, steps);
     if (weft__likely(
             !(coro->flags & (WEFT__CORO_STOLEN | WEFT__CORO_INJECTED))))
@@ -110,20 +109,16 @@ WEFT__INLINE void go_to(struct weft__worker *worker, void **save,
     weft__stack_switch(save, to, sp, NULL);
 }
 
-/* Should the dispatcher look at the clock? */
-WEFT__INLINE bool is_time(struct weft__worker *worker)
-{
-    return weft__unlikely(worker->tick % POLL_EVERY == 0) ||
-           weft__unlikely(weft__load_relaxed(&worker->slow) != worker->heeded);
-}
-
 /* Whom to run next without asking the dispatcher; NULL: ask it. It must be
  * asked now and then, as it alone polls, and each time in simulation. */
 static struct weft__coro *take_next(struct weft__worker *worker)
 {
-    if (is_time(worker) || weft__unlikely(worker->rt->driver->turn != NULL))
-        return NULL;
-    return weft__queue_take(worker);
+    if (weft__find_is_called(worker))
+        worker->after |= WEFT__AFTER_CALLED;
+    else if (!weft__find_is_time(worker) &&
+             weft__likely(worker->rt->driver->turn == NULL))
+        return weft__queue_take(worker);
+    return NULL;
 }
 
 static void leave_stack(struct weft__worker *worker, struct weft__coro *coro)
@@ -186,13 +181,14 @@ uint32_t weft__sched_suspend(uint32_t mask)
 void weft__sched_yield(void)
 {
     struct weft__worker *worker = weft__worker_self();
-    bool poll = is_time(worker);
+    bool poll = weft__find_is_time(worker);
     struct weft__coro *next = take_next(worker);
     if (next == NULL && !poll && worker->rt->driver->turn == NULL) {
-        worker->budget = BUDGET; /* nobody to give way to: count anew */
+        worker->budget =
+            worker->allowance; /* nobody to give way to: count anew */
         return;
     }
-    worker->after = WEFT__AFTER_YIELD;
+    worker->after |= WEFT__AFTER_YIELD;
     leave(worker, worker->current, next);
 }
 
@@ -202,7 +198,7 @@ void weft__sched_yield(void)
  * must not wait for what it awaits. */
 static bool may_lend(struct weft__worker *worker)
 {
-    if ((worker->tick + 1) % POLL_EVERY == 0 ||
+    if ((worker->tick + 1) % WEFT__POLL_EVERY == 0 ||
         worker->current->flags & WEFT__CORO_STEP)
         return false;
     if (worker->rt->driver->turn != NULL)
@@ -239,7 +235,7 @@ static void tell(struct weft__coro *coro)
     uint32_t phase = weft__load_relaxed(&coro->rt->phase);
     if (coro->told >= phase)
         return;
-    coro->told = phase & 15;
+    coro->told = phase & 3;
     if (weft__phase_cancels(phase, coro->flags & WEFT__CORO_KEEP))
         weft__fetch_or(&coro->wake, WEFT__WAKE_INTERRUPT); /* our own */
 }
@@ -279,9 +275,19 @@ void weft__sched_settle(struct weft__worker *worker)
     }
 }
 
+/* A callback that goes on as a task; or one that has overrun, perhaps, now or
+ * not long ago. */
+static WEFT__NOINLINE void after_odd_step(struct weft__worker *worker,
+                                          struct weft__coro *coro)
+{
+    if (coro->flags & WEFT__CORO_STEP)
+        weft__strand_suspended(coro);
+    weft__class_judge(worker, coro);
+}
+
 static void after_switch(struct weft__worker *worker)
 {
-    enum weft__after after = worker->after;
+    unsigned after = worker->after;
     struct weft__coro *coro = worker->after_coro;
     worker->after = WEFT__AFTER_NOTHING;
     if (after == WEFT__AFTER_RETIRE) {
@@ -290,108 +296,13 @@ static void after_switch(struct weft__worker *worker)
     }
     if (after == WEFT__AFTER_NOTHING)
         return;
-    if (weft__unlikely(coro->flags & WEFT__CORO_STEP))
-        weft__strand_suspended(coro);
-    if (after == WEFT__AFTER_YIELD)
+    if (weft__unlikely(coro->flags & (WEFT__CORO_STEP | WEFT__CORO_SCORED)) ||
+        weft__unlikely(after & WEFT__AFTER_CALLED))
+        after_odd_step(worker, coro);
+    if (after & WEFT__AFTER_YIELD)
         weft__queue_polled(worker, coro);
     else
         park(worker, coro, worker->after_mask);
-}
-
-/* Finding */
-
-static void poll(struct weft__worker *worker)
-{
-    struct weft_runtime *rt = worker->rt;
-    worker->polling = true;
-    if (rt->driver->watching(worker->loop))
-        rt->driver->poll(worker->loop, worker);
-    weft__timers_expire(worker->loop, worker, worker->polled);
-    worker->polling = false;
-    if (weft__ring_size(&worker->ring) > 1)
-        weft__idle_announce_one(rt);
-}
-
-/* A worker that is never out of work must still hear of events and timers. */
-static void poll_if_due(struct weft__worker *worker)
-{
-    int64_t now = weft__os->now();
-    if (now - worker->polled < POLL_NS)
-        return;
-    uint32_t told = weft__load_relaxed(&worker->slow);
-    bool slow = told != worker->heeded;
-    worker->heeded = told;
-    worker->polled = now;
-    poll(worker);
-    /* Who is slow, with a line of its own, is no help: two of that kind would
-     * move each other's oldest to the end of theirs. */
-    if (weft__unlikely(weft__load_relaxed(&worker->rt->monitor.stuck)) &&
-        !(slow && weft__steal_waits(worker)))
-        weft__idle_rescue(worker);
-}
-
-bool weft__worker_is_wanted(struct weft__worker *worker)
-{
-    worker->calls = WEFT__CALLS;
-    poll_if_due(worker);
-    if (weft__queue_starves(worker)) {
-        weft__queue_be_fair(worker);
-        return true;
-    }
-    return weft__ring_size(&worker->ring) > 0 ||
-           weft__load_relaxed(&worker->next) != NULL ||
-           worker->pinned_head != NULL ||
-           !weft__inbox_is_empty(&worker->pinned_inbox) ||
-           !weft__inbox_is_empty(&worker->loop->inbox);
-}
-
-/* Nothing to do: a good time to give memory back. Not at the end, which waits
- * for workers that park. */
-static bool tidy(struct weft__worker *worker)
-{
-    struct weft_runtime *rt = worker->rt;
-    if (!weft__depot_tidy(&rt->stacks, worker->loop))
-        return false;
-    poll_if_due(worker);
-    return true;
-}
-
-static struct weft__coro *search(struct weft__worker *worker)
-{
-    struct weft_runtime *rt = worker->rt;
-    for (;;) {
-        struct weft__coro *coro = weft__steal(worker);
-        if (coro == NULL && weft__idle_linger(worker))
-            coro = weft__queue_take(worker);
-        if (coro == NULL && weft__load_relaxed(&rt->monitor.stuck) &&
-            weft__idle_rescue(worker))
-            coro = weft__queue_take(worker);
-        if (coro == NULL) {
-            uint32_t phase = weft__load_acquire(&rt->phase);
-            if (phase == WEFT__STOPPED)
-                return NULL; /* pairs with weft__runtime_stop() */
-            if (phase != WEFT__OPEN || !tidy(worker))
-                weft__idle_park(worker);
-            coro = weft__queue_take(worker);
-        }
-        if (coro != NULL) {
-            if (weft__ring_size(&worker->ring) > 0)
-                weft__idle_announce_one(rt);
-            return coro;
-        }
-    }
-}
-
-static struct weft__coro *find(struct weft__worker *worker)
-{
-    if (is_time(worker))
-        poll_if_due(worker);
-    struct weft__coro *coro = weft__queue_take(worker);
-    if (coro == NULL)
-        coro = search(worker);
-    if (weft__unlikely(worker->searching || worker->sentinel))
-        weft__idle_found(worker);
-    return coro;
 }
 
 /* Running */
@@ -407,7 +318,7 @@ static void retire(struct weft__worker *worker, struct weft__stack *self)
 /* There is no stack to start it on. */
 static void not_started(struct weft__worker *worker, struct weft__coro *coro)
 {
-    if (coro->flags & WEFT__CORO_RUNNER)
+    if (coro->runner)
         weft__strand_not_started(coro);
     else
         worker->rt->hooks->not_started(coro);
@@ -489,7 +400,10 @@ static struct weft__coro *take_back(struct weft__worker *worker)
 {
     struct weft__lend *lend = worker->lent;
     worker->lent = lend->outer;
-    return lend->lender;
+    if (!weft__find_is_called(worker) || weft__worker_is_active(worker))
+        return lend->lender;
+    weft__queue_woken(lend->lender);
+    return worker->lent ? take_back(worker) : weft__find(worker);
 }
 
 static void dispatch(struct weft__stack *self)
@@ -504,7 +418,7 @@ static void dispatch(struct weft__stack *self)
         if (coro != NULL)
             worker->start = NULL;
         else
-            coro = worker->lent ? take_back(worker) : find(worker);
+            coro = worker->lent ? take_back(worker) : weft__find(worker);
         if (weft__unlikely(coro == NULL)) {
             struct weft__stack *thread = &worker->thread_stack;
             weft__stack_switch(&self->sp, thread, thread->sp, NULL);
@@ -535,7 +449,12 @@ void weft__worker_main(void *arg)
     struct weft__worker *worker = arg;
     weft_runtime *rt = worker->rt;
     weft__worker_set(worker);
-    weft__store_release(&worker->tid, (int32_t)weft__os->thread_id());
+    int tid = (int)weft__os->thread_id();
+    if (weft__load_relaxed(&worker->lowered))
+        weft__os->thread_lower(tid);
+    else
+        weft__os->thread_brisk();
+    weft__store_release(&worker->tid, tid);
     weft__sanitize_thread_stack(&worker->thread_stack);
     weft__overflow_thread_open(worker);
     go_to(worker, &worker->thread_stack.sp, worker->dispatcher,
@@ -548,13 +467,14 @@ void weft__worker_main(void *arg)
 }
 
 int weft__worker_open(struct weft__worker *worker, struct weft_runtime *rt,
-                      unsigned index)
+                      unsigned index, struct weft__loop *loop)
 {
     worker->rt = rt;
     worker->index = index;
-    worker->loop = &rt->loop[index];
+    worker->loop = loop;
     worker->chance = weft__os->random() | 1;
     worker->calls = WEFT__CALLS;
+    worker->allowance = WEFT__BUDGET;
     worker->seen = weft__mem_alloc(rt->workers, sizeof(*worker->seen));
     if (worker->seen == NULL)
         return -ENOMEM;
@@ -567,12 +487,23 @@ int weft__worker_open(struct weft__worker *worker, struct weft_runtime *rt,
     return worker->dispatcher ? 0 : -ENOMEM;
 }
 
+void weft__worker_rest(struct weft__worker *worker)
+{
+    for (unsigned kind = 0; kind < WEFT__STACK_CLASSES; kind++)
+        while (worker->stacks[kind] != NULL) {
+            struct weft__stack *stack = stack_take(worker, kind);
+            weft__count_n(worker, stacks, (uint64_t)-1);
+            weft__depot_give(&worker->rt->stacks, stack, stack);
+        }
+    weft__pool_drain(worker->rt->pool, worker->loop->index, &worker->tasks);
+}
+
 void weft__worker_close(struct weft__worker *worker)
 {
     weft__deque_fini(&worker->deque);
     weft__ring_fini(&worker->ring);
     if (worker->rt->pool != NULL)
-        weft__pool_drain(worker->rt->pool, worker->index, &worker->tasks);
+        weft__pool_drain(worker->rt->pool, worker->loop->index, &worker->tasks);
     weft__mem_free(worker->seen);
     weft__mem_free(worker->alternate);
 }

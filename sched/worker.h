@@ -21,6 +21,8 @@
 
 #include <weft/stats.h>
 
+#define WEFT__BUDGET 64 /* calls in one step that need not suspend */
+
 /*
  * A coroutine that lends its worker to a fresh one whose end it waits for, and
  * lies in its frame. It is neither asleep nor queued: when the fresh one ends
@@ -38,16 +40,43 @@ struct weft__lend {
 /* What a dispatcher has to do for the coroutine whose stack was just left. */
 enum weft__after {
     WEFT__AFTER_NOTHING,
-    WEFT__AFTER_PARK,   /* go to sleep for ->after_mask */
-    WEFT__AFTER_YIELD,  /* queue it again */
-    WEFT__AFTER_RETIRE, /* ->after_stack is free */
+    WEFT__AFTER_PARK,       /* go to sleep for ->after_mask */
+    WEFT__AFTER_YIELD,      /* queue it again */
+    WEFT__AFTER_RETIRE = 4, /* ->after_stack is free */
+    WEFT__AFTER_CALLED = 8, /* and the monitor has something to say */
+};
+
+/* What a worker is, beside active: that is who owns its loop, and nobody else
+ * (reserve.h). */
+enum weft__role {
+    WEFT__UP,         /* active; or surplus, and it may not know it yet */
+    WEFT__SPARE,      /* without a loop */
+    WEFT__CALLED,     /* the same, and is to get its loop in a moment */
+    WEFT__BACKGROUND, /* lowered: it is never active again */
+    WEFT__VACANT,     /* has no thread, or one that is just ending */
+};
+
+/* Where a worker queues what it wakes. */
+enum weft__wakes_to {
+    WEFT__TO_NEXT,  /* to its next slot */
+    WEFT__TO_RING,  /* it polls: in order, and announced only once */
+    WEFT__TO_INBOX, /* it has no loop: to the owner of that */
+};
+
+/* Why a loop was taken from its worker. */
+enum weft__verdict {
+    WEFT__NO_VERDICT, /* it had said that it would block */
+    WEFT__COMPUTES,
+    WEFT__BLOCKS, /* sleeps in the kernel */
 };
 
 /* A loop: timers, inbox, callbacks and, in loop/, the engine. */
 struct weft__loop {
-    struct weft_runtime *rt;              /* fixed */
-    struct weft__worker *owner;           /* fixed */
-    unsigned index;                       /* fixed */
+    struct weft_runtime *rt; /* fixed */
+    unsigned index;          /* fixed */
+    /* Its active worker; the lowest bit is set while that sleeps in it, and the
+     * loop cannot change hands. By the owner, and by who hands it over. */
+    _Atomic(uintptr_t) owner;
     void *engine;                         /* the driver's; fixed after open() */
     WEFT__APART struct weft__inbox inbox; /* anybody adds, anybody takes */
     /* Written by those who submit from outside: what began, what was ended by
@@ -79,15 +108,15 @@ struct weft__worker {
     /* Owner only, unless said otherwise. */
     struct weft__coro *current; /* NULL in the dispatcher */
     struct weft_runtime *rt;
-    struct weft__loop *loop;
-    unsigned index;
-    unsigned tick;   /* steps, and fruitless looks for one */
-    uint32_t heeded; /* ->slow, as of its last look at the clock */
+    struct weft__loop *loop; /* its own while it is active; fixed */
+    unsigned index;          /* in the runtime's array; fixed */
+    unsigned tick;           /* steps, and fruitless looks for one */
+    uint32_t heeded;         /* ->slow, as of its last look at the clock */
     struct weft__stack *dispatcher; /* the stack that dispatches now */
     struct weft__stack *spare; /* for the next one; NULL: start nothing new */
     struct weft__coro *start;  /* handed to the dispatcher, or to a stack */
     struct weft__lend *lent;   /* who waits for the one that runs; NULL */
-    enum weft__after after;
+    unsigned after;            /* of enum weft__after */
     uint32_t after_mask;
     struct weft__coro *after_coro;
     struct weft__stack *after_stack;
@@ -96,17 +125,21 @@ struct weft__worker {
     struct weft__pool_cache tasks;
     struct weft__coro *pinned_head; /* ready and pinned, by ->link */
     struct weft__coro *pinned_tail;
-    bool ring_first;      /* the last time, before the deque */
-    unsigned streak;      /* steps in a row from the next slot */
-    uint64_t oldest;      /* in the deque, at the last look at it */
-    int64_t oldest_since; /* when it had become that */
-    unsigned budget;      /* calls that may still end without a suspension */
-    unsigned calls;       /* of branches, before the next look around */
-    bool searching;       /* counted in idle.searching */
-    bool polling;         /* it queues what it polls: announce only once */
-    bool sentinel;        /* its index stands in idle.sentinel */
-    unsigned looks;       /* as the sentinel: looks that found nothing */
-    bool served;          /* a foreign submission, since it last waited */
+    bool ring_first;         /* the last time, before the deque */
+    unsigned streak;         /* steps in a row from the next slot */
+    uint64_t oldest;         /* in the deque, at the last look at it */
+    int64_t oldest_since;    /* when it had become that */
+    unsigned budget;         /* calls that may still end without a suspension */
+    unsigned calls;          /* of branches, before the next look around */
+    bool searching;          /* counted in idle.searching */
+    uint8_t wakes_to;        /* enum weft__wakes_to */
+    bool sentinel;           /* its index stands in idle.sentinel */
+    unsigned looks;          /* as the sentinel: looks that found nothing */
+    unsigned allowance;      /* what ->budget begins with in each step */
+    _Atomic(uint32_t) homed; /* tasks pinned to it */
+    bool expected;           /* counted in reserve.coming; by who started it */
+    struct weft__usage usage; /* in the background: at the step's start */
+    bool served;              /* a foreign submission, since it last waited */
     struct weft__patience patience; /* with who submits */
     unsigned haul;                  /* pieces stolen since it was out of work */
     unsigned poor;                  /* such hauls in a row that did not pay */
@@ -131,6 +164,26 @@ struct weft__worker {
     /* Looks of the monitor that found its steps to be long: each time it looks
      * at the clock before the next one. Written by the monitor. */
     _Atomic(uint32_t) slow;
+
+    /* enum weft__role. By the owner; SPARE -> CALLED by who hands a loop over;
+     * GONE -> UP or BACKGROUND by who starts a thread for it. */
+    _Atomic(uint32_t) role;
+    /* Runs at a lower priority, for good. By who lowers it. */
+    _Atomic(bool) lowered;
+    /* Its ->steps + 1 when its loop was taken from it, and why. By who did. */
+    _Atomic(uint64_t) overran;
+    _Atomic(uint32_t) verdict;
+    /* Where it sleeps without a loop: futex, counted up by who wakes it. */
+    _Atomic(uint32_t) bed;
+    _Atomic(bool) asleep; /* there; by the owner */
+    /* It counts as one of those who use a CPU. Set by the owner, cleared by it
+     * and by the monitor. */
+    _Atomic(bool) slot;
+    /* The monitor's notes: the step it was in, and the CPU time of its thread
+     * then. */
+    uint64_t sampled;
+    int64_t sampled_cpu;
+    int64_t sampled_at;
 
     /* It has more in its ring than it will come to soon: thieves may help.
      * Set by the owner and by a sentinel, cleared by the owner when it parks. */
@@ -176,6 +229,29 @@ WEFT__NOINLINE struct weft__worker *weft__worker_self(void);
 
 void weft__worker_set(struct weft__worker *);
 
+#define WEFT__OWNER_PARKED ((uintptr_t)1)
+
+/** A loop's active worker, just now. */
+static inline struct weft__worker *weft__loop_owner(struct weft__loop *loop)
+{
+    /* Acquire: the worker may be a new one; pairs with the hand-off. */
+    uintptr_t owner = weft__load_acquire(&loop->owner);
+    return (struct weft__worker *)(owner & ~WEFT__OWNER_PARKED);
+}
+
+/** Does it own its loop? Of another worker: just now. */
+static inline bool weft__worker_is_active(struct weft__worker *worker)
+{
+    return weft__likely(weft__loop_owner(worker->loop) == worker);
+}
+
+/** One more task is pinned to it, or one less. Owner. */
+static inline void weft__worker_home(struct weft__worker *worker, int change)
+{
+    weft__store_relaxed(&worker->homed,
+                        weft__load_relaxed(&worker->homed) + (uint32_t)change);
+}
+
 /** One writer, so no read-modify-write. */
 #define weft__count_n(worker, name, n)                                         \
     weft__store_relaxed(&(worker)->counters.name,                              \
@@ -184,8 +260,11 @@ void weft__worker_set(struct weft__worker *);
 
 /* Life: worker.c. */
 int weft__worker_open(struct weft__worker *, struct weft_runtime *,
-                      unsigned index);
+                      unsigned index, struct weft__loop *);
 void weft__worker_close(struct weft__worker *);
+
+/** Give back what it keeps for the next time: its thread ends. */
+void weft__worker_rest(struct weft__worker *);
 
 /** The thread's main function: dispatch until the runtime stops. */
 void weft__worker_main(void *arg);
@@ -231,6 +310,9 @@ struct weft__coro *weft__queue_take(struct weft__worker *);
  * the worker's ring. Each gets the flag `mark`. */
 struct weft__coro *weft__queue_take_inbox(struct weft__worker *,
                                           struct weft__loop *, uint8_t mark);
+
+/** The next of its pinned ones. Owner. */
+struct weft__coro *weft__queue_take_pinned(struct weft__worker *);
 
 /** From any worker's next slot. */
 struct weft__coro *weft__queue_take_next(struct weft__worker *);

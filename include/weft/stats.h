@@ -24,6 +24,9 @@ WEFT_BEGIN
     X(parks, "times the worker went to sleep")                                 \
     X(wakes, "times it woke another worker")                                   \
     X(rescues, "times it took over what lay with a stuck worker")              \
+    X(handoffs, "times it took over the loop of a stuck worker")               \
+    X(demotions, "tasks it sent to the background, for their steps are long")  \
+    X(promotions, "tasks it took back, for they behave")                       \
     X(polls, "times it asked the kernel for events")                           \
     X(io_events, "events the kernel gave it")                                  \
     X(io_calls, "socket and file calls begun")                                 \

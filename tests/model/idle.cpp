@@ -76,6 +76,32 @@ struct weft__loop *weft__runtime_loop(weft_runtime *rt)
     return &rt->loop[0];
 }
 
+bool weft__reserve_is_asleep(struct weft__worker *)
+{
+    return true;
+}
+
+void weft__reserve_wake(struct weft__worker *)
+{
+}
+
+void weft__reserve_reinforce(weft_runtime *)
+{
+}
+
+void weft__background_push(weft_runtime *, struct weft__coro *)
+{
+}
+
+void weft__background_release(struct weft__worker *)
+{
+}
+
+bool weft__handoff(struct weft__worker *, uint64_t, enum weft__verdict)
+{
+    return false;
+}
+
 static void sleep_in(struct weft__loop *loop, struct weft__worker *,
                      int64_t until)
 {
@@ -228,6 +254,7 @@ struct on_idle : model::scenario<T, N> {
         w->left = QUEUED;
         w->timeouts = INT_MAX;
         w->rt.workers = AS_WORKERS;
+        atomic_init(&w->rt.known, AS_WORKERS);
         w->rt.worker = w->workers;
         w->rt.loop = w->loops;
         w->rt.driver = &driver;
@@ -242,7 +269,7 @@ struct on_idle : model::scenario<T, N> {
         weft__worker &self = w->workers[i];
         self.rt = w->loops[i].rt = &w->rt;
         self.loop = &w->loops[i];
-        w->loops[i].owner = &self;
+        atomic_init(&w->loops[i].owner, (uintptr_t)&self);
         self.index = w->loops[i].index = i;
         self.chance = i + 1;
         self.looks = LOOKS; /* it has looked round enough: untimed */

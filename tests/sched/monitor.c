@@ -182,7 +182,7 @@ Test(monitor, sleeps_when_all_do, .timeout = 60)
     weft_runtime_unref(rt);
 }
 
-/* It can be left out; alone a worker has none. */
+/* It can be left out. */
 
 static unsigned threads_of(weft_options options)
 {
@@ -200,7 +200,7 @@ Test(monitor, is_an_option, .timeout = 60)
     cr_expect_eq(threads_of((weft_options){.workers = 2}), 3);
     cr_expect_eq(threads_of((weft_options){.workers = 2, .no_monitor = true}),
                  2);
-    cr_expect_eq(threads_of((weft_options){.workers = 1}), 1);
+    cr_expect_eq(threads_of((weft_options){.workers = 1}), 2);
     cr_expect_eq(threads_of((weft_options){.workers = 2, .max_threads = 2}), 3,
                  "it is not one of those that are bounded");
 }

@@ -41,6 +41,7 @@ static void pair_open(struct pair *pair)
         struct weft__worker *worker = &pair->worker[i];
         worker->rt = &pair->rt;
         worker->loop = &pair->loop[i];
+        weft__store_relaxed(&pair->loop[i].owner, (uintptr_t)worker);
         worker->chance = 1;
         cr_assert_eq(weft__deque_init(&worker->deque, 256, 0), 0);
         cr_assert_eq(weft__ring_init(&worker->ring, 256, 0), 0);

@@ -33,7 +33,7 @@ static void open_loop(void)
     memset(&worker, 0, sizeof(worker));
     rt.driver = &driver;
     loop.rt = &rt;
-    loop.owner = &worker;
+    weft__store_relaxed(&loop.owner, (uintptr_t)&worker);
     weft__wheel_init(&loop.timers.wheel, 1000);
     weft__store_relaxed(&loop.timers.next, INT64_MAX);
     atomic_store(&wakes, 0);

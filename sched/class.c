@@ -1,0 +1,85 @@
+// SPDX-License-Identifier: MIT
+/* Who belongs in the background: see class.h. */
+#include "sched/class.h"
+
+#include "sched/runtime.h"
+
+#define LONG_NS 500000  /* a step in the background that is not a good one */
+#define SHARE_NS 100000 /* until its next call gives way */
+
+void weft__class_begin(struct weft__worker *worker)
+{
+    if (weft__os->thread_usage(&worker->usage) < 0)
+        worker->usage = (struct weft__usage){0};
+    worker->usage.at = weft__os->now();
+}
+
+bool weft__class_spent(struct weft__worker *worker)
+{
+    return weft__os->now() - worker->usage.at >= SHARE_NS;
+}
+
+/* Of a step in the background. */
+static enum weft__verdict weigh(struct weft__worker *worker)
+{
+    struct weft__usage begun = worker->usage;
+    struct weft__usage ended;
+    if (weft__os->now() - begun.at < LONG_NS ||
+        weft__os->thread_usage(&ended) < 0)
+        return WEFT__NO_VERDICT;
+    if (ended.cpu - begun.cpu >= LONG_NS)
+        return WEFT__COMPUTES;
+    return ended.switches > begun.switches ? WEFT__BLOCKS : WEFT__NO_VERDICT;
+}
+
+/* Of the step that ends just now. */
+static enum weft__verdict verdict(struct weft__worker *worker)
+{
+    if (weft__load_relaxed(&worker->role) == WEFT__BACKGROUND)
+        return weigh(worker);
+    uint64_t step = weft__load_relaxed(&worker->counters.steps) + 1;
+    if (weft__load_relaxed(&worker->overran) != step)
+        return WEFT__NO_VERDICT;
+    return weft__load_relaxed(&worker->verdict);
+}
+
+static unsigned rise(unsigned score)
+{
+    score += WEFT__SCORE_OVERRAN;
+    return score < WEFT__SCORE_MOST ? score : WEFT__SCORE_MOST;
+}
+
+static unsigned fall(unsigned score)
+{
+    return score < WEFT__SCORE_GOOD ? 0 : score - WEFT__SCORE_GOOD;
+}
+
+static void mark(struct weft__worker *worker, struct weft__coro *coro)
+{
+    bool marked = coro->home == WEFT__IN_BACKGROUND;
+    if (!marked && coro->score >= WEFT__SCORE_MARKED) {
+        coro->home = WEFT__IN_BACKGROUND;
+        weft__count(worker, demotions);
+    } else if (marked && coro->score <= WEFT__SCORE_CLEARED) {
+        coro->home = NULL;
+        weft__count(worker, promotions);
+    }
+}
+
+void weft__class_judge(struct weft__worker *worker, struct weft__coro *coro)
+{
+    enum weft__verdict it = verdict(worker);
+    if (coro->pins > 0 || coro->light || coro->runner)
+        return;
+    if (it != WEFT__NO_VERDICT)
+        coro->blocks = it == WEFT__BLOCKS;
+    if (coro->score == WEFT__SCORE_FORCED)
+        return;
+    coro->score =
+        (it != WEFT__NO_VERDICT ? rise(coro->score) : fall(coro->score)) & 7;
+    if (coro->score > 0)
+        coro->flags |= WEFT__CORO_SCORED;
+    else
+        coro->flags &= (uint8_t)~WEFT__CORO_SCORED;
+    mark(worker, coro);
+}

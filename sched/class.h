@@ -1,0 +1,49 @@
+// SPDX-License-Identifier: MIT
+/*
+ * Which tasks belong in the background. Each has a score, which goes up by
+ * OVERRAN when a step of it was too long while others waited, and down by GOOD
+ * with each other step:
+ *
+ *   0                       light, as nearly all are
+ *   from MARKED on          runs in the background
+ *   down to CLEARED again   light
+ *   FORCED                  was spawned for the background: stays there
+ *
+ * So one long step among many short ones has its loop handed over and marks
+ * nothing: what the task does next is most likely short, and must not wait
+ * behind those who compute. Two long ones in a row do.
+ *
+ * Pinned tasks are not marked as long as they are, runners of callbacks never:
+ * the next callback is another one's.
+ */
+#ifndef WEFT_SCHED_CLASS_H
+#define WEFT_SCHED_CLASS_H
+
+#include "sched/worker.h"
+
+enum {
+    WEFT__SCORE_GOOD = 2,
+    WEFT__SCORE_CLEARED = 2,
+    WEFT__SCORE_OVERRAN = 3,
+    WEFT__SCORE_MARKED = 5,
+    WEFT__SCORE_MOST = 6,
+    WEFT__SCORE_FORCED = 7,
+};
+
+/** A background worker begins a step. */
+void weft__class_begin(struct weft__worker *);
+
+/** Has it used more than its share since then? */
+bool weft__class_spent(struct weft__worker *);
+
+/** A step of this one has ended, and it is neither asleep nor queued yet: take
+ * note of how it behaved. The worker that ran it. */
+void weft__class_judge(struct weft__worker *, struct weft__coro *);
+
+/** Where it runs when it is not pinned any more. */
+static inline struct weft__worker *weft__class_home(const struct weft__coro *c)
+{
+    return c->score >= WEFT__SCORE_MARKED ? WEFT__IN_BACKGROUND : NULL;
+}
+
+#endif

@@ -1,0 +1,48 @@
+// SPDX-License-Identifier: MIT
+/* Handing a loop over: see handoff.h. */
+#include "sched/handoff.h"
+
+#include "sched/runtime.h"
+
+static bool swap(struct weft__loop *loop, struct weft__worker *from,
+                 struct weft__worker *to)
+{
+    uintptr_t owner = (uintptr_t)from;
+    /* Publishes the verdict, and the new worker; pairs with loop_owner(), and
+     * with the swap of who goes to sleep. */
+    return weft__cas_sc(&loop->owner, &owner, (uintptr_t)to);
+}
+
+/* It is the monitor's guest no more. */
+static void send_back(struct weft__worker *spare)
+{
+    uint32_t called = WEFT__CALLED;
+    weft__cas_relaxed(&spare->role, &called, WEFT__SPARE);
+}
+
+bool weft__handoff(struct weft__worker *from, uint64_t step,
+                   enum weft__verdict verdict)
+{
+    struct weft_runtime *rt = from->rt;
+    bool lower =
+        verdict == WEFT__COMPUTES && weft__load_relaxed(&from->homed) == 0;
+    struct weft__worker *to = weft__reserve_spare(from->loop);
+    if (to == NULL)
+        return false;
+    weft__store_relaxed(&from->verdict, verdict);
+    weft__store_relaxed(&from->overran, step + 1);
+    weft__store_relaxed(&from->lowered, lower);
+    weft__fetch_add(&rt->reserve.awake, 1); /* that is `from`, from now on */
+    if (!swap(from->loop, from, to)) {
+        weft__store_relaxed(&from->lowered, false);
+        weft__fetch_sub(&rt->reserve.awake, 1);
+        send_back(to);
+        return false;
+    }
+    if (lower)
+        weft__os->thread_lower(weft__load_relaxed(&from->tid));
+    weft__fetch_add_relaxed(&from->slow,
+                            1); /* have it look, at its next step */
+    weft__reserve_wake(to);
+    return true;
+}

@@ -1,0 +1,24 @@
+// SPDX-License-Identifier: MIT
+/*
+ * Handing a loop over, from a worker that is stuck in a step to another one.
+ *
+ * Nothing is revoked: the stuck worker keeps its thread, its stack and what it
+ * has queued, which others rescue, and finds out when the step ends. All that
+ * changes is loop->owner, by one compare-and-swap. A worker can be in the way
+ * of the new owner only asleep in the loop; so it says in that word when it
+ * goes to sleep there (idle.c), and then the loop stays.
+ *
+ * One that computes is lowered before the new one is woken: else both would
+ * fight for the CPU. One that sleeps in the kernel is not.
+ */
+#ifndef WEFT_SCHED_HANDOFF_H
+#define WEFT_SCHED_HANDOFF_H
+
+#include "sched/worker.h"
+
+/** Give the loop of this worker, which is in its step number `step`, to another
+ * one. False: it is not stuck any more, or there is no thread for it. A thread
+ * that was never lowered. */
+bool weft__handoff(struct weft__worker *, uint64_t step, enum weft__verdict);
+
+#endif

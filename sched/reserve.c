@@ -1,0 +1,332 @@
+// SPDX-License-Identifier: MIT
+/* Workers without a loop: see reserve.h. */
+#include "sched/reserve.h"
+
+#include "sched/branch.h"
+#include "sched/class.h"
+
+#include <errno.h>
+
+#define IDLE_NS INT64_C(5000000000)
+#define EXTRA 2 /* background workers kept beyond the number of CPUs */
+
+/* Giving away */
+
+static void give_away_deque(struct weft__worker *worker)
+{
+    void *item;
+    while ((item = weft__deque_oldest(&worker->deque)) != NULL) {
+        struct weft__coro *coro = weft__branch_coro(worker, item);
+        if (coro != NULL)
+            weft__queue_inject(worker->loop, coro);
+    }
+}
+
+/* All but the pinned ones. */
+static void give_away(struct weft__worker *worker)
+{
+    struct weft__coro *coro = weft__queue_take_next(worker);
+    if (coro != NULL)
+        weft__queue_inject(worker->loop, coro);
+    while ((coro = weft__ring_oldest(&worker->ring)) != NULL)
+        weft__queue_inject(worker->loop, coro);
+    give_away_deque(worker);
+}
+
+/* Who is not active asks here before each step. */
+static void be_called(struct weft__worker *worker)
+{
+    worker->heeded = weft__load_relaxed(&worker->slow) ^ UINT32_C(1) << 31;
+    worker->allowance = 0;
+    worker->wakes_to = WEFT__TO_INBOX;
+}
+
+/* It has found out that its loop is another one's. */
+static void resign(struct weft__worker *worker)
+{
+    bool lowered = weft__load_relaxed(&worker->lowered);
+    if (worker->searching || worker->sentinel)
+        weft__idle_found(worker);
+    be_called(worker);
+    weft__store_relaxed(&worker->role,
+                        lowered ? WEFT__BACKGROUND : WEFT__SPARE);
+    give_away(worker);
+}
+
+/* It owns its loop again. */
+static void take_over(struct weft__worker *worker)
+{
+    worker->heeded = weft__load_relaxed(&worker->slow) - 1; /* look, soon */
+    worker->allowance = WEFT__BUDGET;
+    worker->wakes_to = WEFT__TO_NEXT;
+    worker->polled = 0;
+    weft__store_relaxed(&worker->role, WEFT__UP);
+    weft__fetch_sub(&worker->rt->reserve.awake, 1); /* as an active one */
+    weft__count(worker, handoffs);
+}
+
+/* Sleeping */
+
+bool weft__reserve_is_asleep(struct weft__worker *worker)
+{
+    return weft__load_relaxed(&worker->asleep);
+}
+
+static _Atomic(uint64_t) *word_of(struct weft__worker *worker)
+{
+    return &worker->rt->reserve.asleep[worker->index / 64];
+}
+
+static uint64_t bit_of(struct weft__worker *worker)
+{
+    return UINT64_C(1) << worker->index % 64;
+}
+
+static bool is_background(struct weft__worker *worker)
+{
+    return weft__load_relaxed(&worker->role) == WEFT__BACKGROUND;
+}
+
+/* What is there to do? */
+static bool is_wanted(struct weft__worker *worker)
+{
+    struct weft_runtime *rt = worker->rt;
+    return weft__load_relaxed(&rt->phase) == WEFT__STOPPED ||
+           worker->pinned_head != NULL ||
+           !weft__inbox_is_empty(&worker->pinned_inbox) ||
+           (is_background(worker) ? weft__background_waits(rt)
+                                  : weft__worker_is_active(worker));
+}
+
+static unsigned count_asleep(struct weft_runtime *rt)
+{
+    int count = 0;
+    for (unsigned i = 0; i < weft__count_of(rt->reserve.asleep); i++)
+        count +=
+            __builtin_popcountll(weft__load_relaxed(&rt->reserve.asleep[i]));
+    return (unsigned)count;
+}
+
+/* Wait on the own bed. Returns whether that was in vain, and for long. */
+static bool sleep_in_bed(struct weft__worker *worker, uint32_t heard)
+{
+    struct weft_runtime *rt = worker->rt;
+    bool many = is_background(worker) &&
+                count_asleep(rt) > rt->workers + EXTRA && worker->homed == 0;
+    if (is_wanted(worker))
+        return false;
+    if (weft__unlikely(weft__load_relaxed(&rt->phase) != WEFT__OPEN))
+        weft__runtime_check_drained(rt);
+    if (many)
+        return true;
+    weft__idle_tell_if_stalled(rt);
+    int64_t until = worker->homed ? INT64_MAX : weft__os->now() + IDLE_NS;
+    return weft__os->futex_wait(&worker->bed, heard, until) == -ETIMEDOUT;
+}
+
+/* A spare may have been called meanwhile, a background worker claimed. */
+static bool may_go(struct weft__worker *worker, bool claimed)
+{
+    uint32_t spare = WEFT__SPARE;
+    if (is_background(worker)) {
+        if (!claimed)
+            weft__store_relaxed(&worker->role, WEFT__VACANT);
+        return !claimed;
+    }
+    return weft__cas_relaxed(&worker->role, &spare, WEFT__VACANT);
+}
+
+/* Here it is. */
+static void arrive(struct weft__worker *worker)
+{
+    worker->expected = false;
+    weft__fetch_sub(&worker->rt->reserve.coming, 1); /* lacks() reads it */
+}
+
+/* Returns whether it is to go on. */
+static bool sleep_for_now(struct weft__worker *worker)
+{
+    struct weft_runtime *rt = worker->rt;
+    bool background = is_background(worker);
+    bool claimed = false;
+    uint32_t heard = weft__load_acquire(&worker->bed); /* pairs with wake */
+    weft__store_relaxed(&worker->asleep, true);
+    if (background)
+        weft__fetch_or_fenced(word_of(worker), bit_of(worker)); /* call() */
+    weft__fetch_sub(&rt->reserve.awake, 1);
+    weft__fence(); /* both before the looks; pairs with who queues */
+    bool vain = sleep_in_bed(worker, heard);
+    weft__fetch_add_sc(&rt->reserve.awake, 1);
+    weft__monitor_wake(&rt->monitor);
+    if (background) /* pairs with call() */
+        claimed = !(weft__fetch_and_sc(word_of(worker), ~bit_of(worker)) &
+                    bit_of(worker));
+    if (claimed)
+        arrive(worker);
+    weft__store_relaxed(&worker->asleep, false);
+    return !(vain && may_go(worker, claimed));
+}
+
+struct weft__coro *weft__reserve_find(struct weft__worker *worker)
+{
+    struct weft_runtime *rt = worker->rt;
+    if (weft__load_relaxed(&worker->role) == WEFT__UP)
+        resign(worker);
+    if (worker->expected)
+        arrive(worker);
+    for (;;) {
+        if (weft__load_acquire(&rt->phase) == WEFT__STOPPED)
+            return NULL; /* pairs with weft__runtime_stop() */
+        struct weft__coro *coro = weft__queue_take_pinned(worker);
+        if (weft__worker_is_active(worker)) {
+            take_over(worker);
+            return coro;
+        }
+        if (coro == NULL && is_background(worker))
+            coro = weft__background_take(worker);
+        if (coro != NULL) {
+            weft__class_begin(worker);
+            return coro;
+        }
+        if (!sleep_for_now(worker)) {
+            weft__fetch_sub(&rt->reserve.awake, 1);
+            weft__worker_rest(worker);
+            return NULL;
+        }
+    }
+}
+
+/* A surplus one has computed for long. */
+bool weft__reserve_gives_way(struct weft__worker *worker)
+{
+    uint32_t role = weft__load_relaxed(&worker->role);
+    return role == WEFT__UP || weft__class_spent(worker);
+}
+
+/* Waking */
+
+void weft__reserve_wake(struct weft__worker *worker)
+{
+    weft__fetch_add(&worker->bed, 1); /* pairs with sleep_for_now() */
+    weft__os->futex_wake(&worker->bed, 1);
+}
+
+void weft__reserve_wake_all(struct weft_runtime *rt)
+{
+    for (unsigned i = 0; i < weft__runtime_known(rt); i++)
+        weft__reserve_wake(&rt->worker[i]);
+}
+
+static bool claim(struct weft_runtime *rt, unsigned word, unsigned nth)
+{
+    uint64_t bit = UINT64_C(1) << nth;
+    /* Pairs with the setting and clearing in sleep_for_now(). */
+    if (!(weft__fetch_and_sc(&rt->reserve.asleep[word], ~bit) & bit))
+        return false;
+    weft__fetch_add(&rt->reserve.coming, 1); /* lacks() reads it */
+    weft__reserve_wake(&rt->worker[word * 64 + nth]);
+    return true;
+}
+
+/* Those that come find something without being called again. */
+static bool lacks(struct weft_runtime *rt)
+{
+    int32_t coming = weft__load_relaxed(&rt->reserve.coming);
+    return (int32_t)weft__background_wants(rt) > coming;
+}
+
+static bool wake_one(struct weft_runtime *rt)
+{
+    for (unsigned i = 0; i < weft__count_of(rt->reserve.asleep); i++) {
+        /* Pairs with the setting in sleep_for_now(). */
+        uint64_t bits = weft__load_sc(&rt->reserve.asleep[i]);
+        for (; bits != 0; bits &= bits - 1)
+            if (claim(rt, i, (unsigned)__builtin_ctzll(bits)))
+                return true;
+    }
+    return false;
+}
+
+void weft__reserve_call(struct weft_runtime *rt)
+{
+    if (lacks(rt) && !wake_one(rt))
+        weft__monitor_call(&rt->monitor);
+}
+
+/* Starting */
+
+static struct weft__worker *open_next(struct weft_runtime *rt,
+                                      struct weft__loop *loop)
+{
+    unsigned known = weft__runtime_known(rt);
+    if (known == rt->capacity)
+        return NULL;
+    struct weft__worker *worker = &rt->worker[known];
+    weft__store_relaxed(&worker->role, WEFT__VACANT);
+    if (worker->rt == NULL && weft__worker_open(worker, rt, known, loop) < 0) {
+        weft__worker_close(worker);
+        worker->rt = NULL;
+        return NULL;
+    }
+    weft__store_release(&rt->known, known + 1); /* runtime_known() */
+    return worker;
+}
+
+/* One that has no thread. */
+static struct weft__worker *find_gone(struct weft_runtime *rt,
+                                      struct weft__loop *loop)
+{
+    for (unsigned i = 0; i < weft__runtime_known(rt); i++) {
+        struct weft__worker *worker = &rt->worker[i];
+        if (worker->loop == loop &&
+            weft__load_relaxed(&worker->role) == WEFT__VACANT)
+            return worker;
+    }
+    return open_next(rt, loop);
+}
+
+static struct weft__worker *start(struct weft__loop *loop, enum weft__role role)
+{
+    struct weft_runtime *rt = loop->rt;
+    struct weft__worker *worker = find_gone(rt, loop);
+    if (worker == NULL)
+        return NULL;
+    if (worker->thread != 0)
+        weft__os->thread_join(worker->thread);
+    worker->thread = 0;
+    bool background = role == WEFT__BACKGROUND;
+    be_called(worker);
+    worker->expected = background;
+    weft__store_relaxed(&worker->lowered, background);
+    weft__store_relaxed(&worker->role, role);
+    weft__fetch_add(&rt->reserve.awake, 1); /* until it sleeps, or is active */
+    weft__fetch_add(&rt->reserve.coming, background); /* arrive() */
+    if (weft__runtime_start_worker(worker) == 0)
+        return worker;
+    weft__fetch_sub(&rt->reserve.coming, background);
+    weft__fetch_sub(&rt->reserve.awake, 1);
+    weft__store_relaxed(&worker->role, WEFT__VACANT);
+    return NULL;
+}
+
+struct weft__worker *weft__reserve_spare(struct weft__loop *loop)
+{
+    struct weft_runtime *rt = loop->rt;
+    for (unsigned i = 0; i < weft__runtime_known(rt); i++) {
+        struct weft__worker *worker = &rt->worker[i];
+        uint32_t spare = WEFT__SPARE;
+        if (worker->loop == loop &&
+            weft__load_relaxed(&worker->role) == WEFT__SPARE &&
+            weft__cas_relaxed(&worker->role, &spare, WEFT__CALLED))
+            return worker;
+    }
+    return start(loop, WEFT__CALLED);
+}
+
+void weft__reserve_reinforce(struct weft_runtime *rt)
+{
+    for (unsigned i = 0; lacks(rt); i++)
+        if (!wake_one(rt) &&
+            start(&rt->loop[i % rt->workers], WEFT__BACKGROUND) == NULL)
+            return;
+}
