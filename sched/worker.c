@@ -183,9 +183,10 @@ void weft__sched_yield(void)
     struct weft__worker *worker = weft__worker_self();
     bool poll = weft__find_is_time(worker);
     struct weft__coro *next = take_next(worker);
+    poll |= worker->after != WEFT__AFTER_NOTHING; /* called just now */
     if (next == NULL && !poll && worker->rt->driver->turn == NULL) {
-        worker->budget =
-            worker->allowance; /* nobody to give way to: count anew */
+        /* Nobody to give way to: count anew. */
+        worker->budget = worker->allowance;
         return;
     }
     worker->after |= WEFT__AFTER_YIELD;
@@ -402,8 +403,10 @@ static struct weft__coro *take_back(struct weft__worker *worker)
     worker->lent = lend->outer;
     if (!weft__find_is_called(worker) || weft__worker_is_active(worker))
         return lend->lender;
+    if (worker->lent != NULL) /* they wait for this one */
+        weft__sched_settle(worker);
     weft__queue_woken(lend->lender);
-    return worker->lent ? take_back(worker) : weft__find(worker);
+    return weft__find(worker);
 }
 
 static void dispatch(struct weft__stack *self)
