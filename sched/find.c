@@ -115,14 +115,14 @@ static bool has_loop(struct weft__worker *worker)
 struct weft__coro *weft__find(struct weft__worker *worker)
 {
     for (bool lost = false;; lost = true) {
-        struct weft__coro *coro;
+        struct weft__coro *coro = NULL;
         if ((weft__find_is_time(worker) || lost) && !has_loop(worker)) {
-            coro = weft__reserve_find(worker);
-            if (coro != NULL || !weft__worker_is_active(worker))
+            if (!weft__reserve_find(worker, &coro) || coro != NULL)
                 return coro;
         }
         coro = find_active(worker);
-        if (coro != NULL || weft__worker_is_active(worker))
+        if (coro != NULL ||
+            weft__load_relaxed(&worker->rt->phase) == WEFT__STOPPED)
             return coro;
     }
 }

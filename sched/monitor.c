@@ -75,7 +75,9 @@ static bool look_at(struct weft__worker *worker, int64_t now)
         look_at_slot(worker, step, now);
         return stuck;
     }
-    if (!worker->rt->background.open)
+    /* One that is to get its loop just now cannot lose it. */
+    if (!worker->rt->background.open ||
+        weft__load_relaxed(&worker->role) != WEFT__UP)
         return stuck;
     enum weft__verdict verdict = judge(worker, step, now);
     return stuck && !(verdict != WEFT__NO_VERDICT &&

@@ -167,7 +167,7 @@ static bool sleep_for_now(struct weft__worker *worker)
     return !(vain && may_go(worker, claimed));
 }
 
-struct weft__coro *weft__reserve_find(struct weft__worker *worker)
+bool weft__reserve_find(struct weft__worker *worker, struct weft__coro **out)
 {
     struct weft_runtime *rt = worker->rt;
     if (weft__load_relaxed(&worker->role) == WEFT__UP)
@@ -176,22 +176,24 @@ struct weft__coro *weft__reserve_find(struct weft__worker *worker)
         arrive(worker);
     for (;;) {
         if (weft__load_acquire(&rt->phase) == WEFT__STOPPED)
-            return NULL; /* pairs with weft__runtime_stop() */
+            return false; /* pairs with weft__runtime_stop() */
         struct weft__coro *coro = weft__queue_take_pinned(worker);
         if (weft__worker_is_active(worker)) {
             take_over(worker);
-            return coro;
+            *out = coro;
+            return true;
         }
         if (coro == NULL && is_background(worker))
             coro = weft__background_take(worker);
         if (coro != NULL) {
             weft__class_begin(worker);
-            return coro;
+            *out = coro;
+            return true;
         }
         if (!sleep_for_now(worker)) {
             weft__fetch_sub(&rt->reserve.awake, 1);
             weft__worker_rest(worker);
-            return NULL;
+            return false;
         }
     }
 }

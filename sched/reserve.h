@@ -41,9 +41,9 @@ struct weft__reserve {
     _Atomic(int32_t) coming;
 };
 
-/** The next thing to run for a worker that is not active. NULL: it is active
- * again, or is to end. */
-struct weft__coro *weft__reserve_find(struct weft__worker *);
+/** The next thing to run for a worker that is not active; *out is NULL if it
+ * has got its loop again, and is to look for itself. False: it is to end. */
+bool weft__reserve_find(struct weft__worker *, struct weft__coro **out);
 
 /** Must the step that goes on and on give way? The worker, which is not active.
  */
