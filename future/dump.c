@@ -181,6 +181,7 @@ static bool is_asleep(struct weft__worker *worker)
 static const char *const role_in_words[] = {
     [WEFT__UP] = "",
     [WEFT__SPARE] = "spare, ",
+    [WEFT__BUSY] = "spare, ",
     [WEFT__CALLED] = "spare, ",
     [WEFT__BACKGROUND] = "background, ",
 };

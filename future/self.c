@@ -19,7 +19,7 @@ weft_runtime *weft_running_loop(void)
 void weft__task_give_way(void)
 {
     struct weft__worker *worker = weft__worker_self();
-    if (weft__worker_is_active(worker) || weft__reserve_gives_way(worker))
+    if (weft__worker_has_loop(worker) || weft__reserve_gives_way(worker))
         weft__task_yield();
     worker = weft__worker_self();
     worker->budget = worker->allowance;

@@ -118,6 +118,20 @@ static struct weft__coro *take(struct weft__worker *worker)
     return coro;
 }
 
+void weft__background_flush(struct weft_runtime *rt)
+{
+    struct weft__background *background = &rt->background;
+    weft__lock(&background->lock);
+    for (unsigned kind = 0; kind < 2; kind++) {
+        struct weft__coro *coro;
+        while ((coro = pop(background, kind)) != NULL) {
+            coro->home = NULL;
+            weft__queue_inject(weft__runtime_loop(rt), coro);
+        }
+    }
+    weft__unlock(&background->lock);
+}
+
 struct weft__coro *weft__background_take(struct weft__worker *worker)
 {
     if (waiting(worker->rt, WEFT__BLOCKERS) == 0 &&

@@ -50,6 +50,9 @@ bool weft__background_waits(struct weft_runtime *);
 /** How many further threads could run one now. */
 unsigned weft__background_wants(struct weft_runtime *);
 
+/** There is no thread for them: let all that wait run as if they were light. */
+void weft__background_flush(struct weft_runtime *);
+
 /** The slot of a worker, if it has one, is for another one from here on. The
  * worker, or the monitor when it sleeps in the kernel. */
 void weft__background_release(struct weft__worker *);

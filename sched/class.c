@@ -38,14 +38,21 @@ static enum weft__verdict verdict(struct weft__worker *worker)
     if (weft__load_relaxed(&worker->role) == WEFT__BACKGROUND)
         return weigh(worker);
     uint64_t step = weft__load_relaxed(&worker->counters.steps) + 1;
+    struct weft__usage ended;
     if (weft__load_relaxed(&worker->overran) != step)
         return WEFT__NO_VERDICT;
-    return weft__load_relaxed(&worker->verdict);
+    enum weft__verdict it = weft__load_relaxed(&worker->verdict);
+    if (it != WEFT__COMPUTES || weft__os->thread_usage(&ended) < 0 ||
+        ended.cpu - weft__load_relaxed(&worker->first_cpu) >= LONG_NS)
+        return it;
+    return WEFT__NO_VERDICT; /* it was nearly done */
 }
 
-static unsigned rise(unsigned score)
+/* Of many that overrun at once the first time must do. */
+static unsigned rise(struct weft__worker *worker, unsigned score)
 {
-    score += WEFT__SCORE_OVERRAN;
+    score += weft__load_relaxed(&worker->crowded) ? WEFT__SCORE_MARKED
+                                                  : WEFT__SCORE_OVERRAN;
     return score < WEFT__SCORE_MOST ? score : WEFT__SCORE_MOST;
 }
 
@@ -75,8 +82,9 @@ void weft__class_judge(struct weft__worker *worker, struct weft__coro *coro)
         coro->blocks = it == WEFT__BLOCKS;
     if (coro->score == WEFT__SCORE_FORCED)
         return;
-    coro->score =
-        (it != WEFT__NO_VERDICT ? rise(coro->score) : fall(coro->score)) & 7;
+    coro->score = (it != WEFT__NO_VERDICT ? rise(worker, coro->score)
+                                          : fall(coro->score)) &
+                  7;
     if (coro->score > 0)
         coro->flags |= WEFT__CORO_SCORED;
     else

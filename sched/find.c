@@ -39,7 +39,7 @@ static void poll_if_due(struct weft__worker *worker)
 bool weft__worker_is_wanted(struct weft__worker *worker)
 {
     worker->calls = WEFT__CALLS;
-    if (weft__unlikely(!weft__worker_is_active(worker)))
+    if (weft__unlikely(!weft__worker_has_loop(worker)))
         return weft__reserve_gives_way(worker);
     poll_if_due(worker);
     if (weft__queue_starves(worker)) {
@@ -104,19 +104,13 @@ static struct weft__coro *find_active(struct weft__worker *worker)
     return coro;
 }
 
-/* And it knows that it has. */
-static bool has_loop(struct weft__worker *worker)
-{
-    return weft__worker_is_active(worker) &&
-           weft__load_relaxed(&worker->role) == WEFT__UP;
-}
-
 /* Who is not active knows it, or is told by weft__find_is_time(). NULL: it is to end. */
 struct weft__coro *weft__find(struct weft__worker *worker)
 {
     for (bool lost = false;; lost = true) {
         struct weft__coro *coro = NULL;
-        if ((weft__find_is_time(worker) || lost) && !has_loop(worker)) {
+        if ((weft__find_is_time(worker) || lost) &&
+            !weft__worker_has_loop(worker)) {
             if (!weft__reserve_find(worker, &coro) || coro != NULL)
                 return coro;
         }

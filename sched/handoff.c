@@ -30,17 +30,21 @@ bool weft__handoff(struct weft__worker *from, uint64_t step,
     if (to == NULL)
         return false;
     weft__store_relaxed(&from->verdict, verdict);
+    weft__store_relaxed(&from->crowded,
+                        rt->monitor.lowered >= WEFT__CROWD * rt->workers);
     weft__store_relaxed(&from->overran, step + 1);
     weft__store_relaxed(&from->lowered, lower);
     weft__fetch_add(&rt->reserve.awake, 1); /* that is `from`, from now on */
     if (!swap(from->loop, from, to)) {
         weft__store_relaxed(&from->lowered, false);
         weft__fetch_sub(&rt->reserve.awake, 1);
+        weft__fence(); /* as where a thread leaves */
+        weft__idle_tell_if_stalled(rt);
         send_back(to);
         return false;
     }
     if (lower)
-        weft__os->thread_lower(weft__load_relaxed(&from->tid));
+        weft__os->thread_lower(weft__load_relaxed(&from->tid), WEFT__LOWER);
     weft__fetch_add_relaxed(&from->slow,
                             1); /* have it look, at its next step */
     weft__reserve_wake(to);

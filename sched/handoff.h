@@ -16,6 +16,12 @@
 
 #include "sched/worker.h"
 
+/* By how much a thread is lowered: beside full load it keeps a tenth of a CPU.
+ * With more it would be stalled for half a second. */
+#define WEFT__LOWER 10
+/* So many of them for each CPU are a crowd. */
+#define WEFT__CROWD 4
+
 /** Give the loop of this worker, which is in its step number `step`, to another
  * one. False: it is not stuck any more, or there is no thread for it. A thread
  * that was never lowered. */

@@ -374,11 +374,12 @@ static bool hold_loop(struct weft__worker *self)
 
 static void withdraw(struct weft__worker *self)
 {
-    /* Pairs with the hand-off. */
-    weft__store_release(&self->loop->owner, (uintptr_t)self);
     uint64_t bit = bit_of(self->loop);
     /* Pairs with claim(): if it came first, we are counted as searching. */
     bool unclaimed = weft__fetch_and_sc(word_of(self->loop), ~bit) & bit;
+    /* Not before: it may be another one's from here on. Pairs with the
+     * hand-off. */
+    weft__store_release(&self->loop->owner, (uintptr_t)self);
     weft__monitor_wake(&self->rt->monitor);
     if (unclaimed)
         return;

@@ -6,8 +6,10 @@
 #include "sched/runtime.h"
 
 #define TICK_NS 1000000
-#define FEW 64  /* steps in a tick: who makes more looks often enough */
-#define QUIET 8 /* ticks with nobody at work before it sleeps */
+#define STORM 16      /* looks at a fourth of that, after each hand-off */
+#define HOG_NS 400000 /* of CPU time in one step: less is no hog */
+#define FEW 64        /* steps in a tick: who makes more looks often enough */
+#define QUIET 8       /* ticks with nobody at work before it sleeps */
 
 /* Looking */
 
@@ -42,12 +44,23 @@ static enum weft__verdict judge(struct weft__worker *worker, uint64_t step,
     worker->sampled = step + 1;
     worker->sampled_cpu = cpu;
     worker->sampled_at = now;
-    if (!again)
+    if (!again) {
+        weft__store_relaxed(&worker->first_cpu, cpu);
         return WEFT__NO_VERDICT;
+    }
     if (used * 10 >= passed * 4)
-        return WEFT__COMPUTES;
+        return cpu - weft__load_relaxed(&worker->first_cpu) >= HOG_NS
+                   ? WEFT__COMPUTES
+                   : WEFT__NO_VERDICT;
     long state = weft__os->thread_state(tid);
     return state == 'S' || state == 'D' ? WEFT__BLOCKS : WEFT__NO_VERDICT;
+}
+
+/* Or does it fire timers, say? A hint: the worker writes it as it likes. */
+__attribute__((no_sanitize_thread)) static bool
+is_in_step(const struct weft__worker *worker)
+{
+    return *(struct weft__coro *const volatile *)&worker->current != NULL;
 }
 
 /* One in the background that sleeps in the kernel leaves its slot to another
@@ -76,12 +89,16 @@ static bool look_at(struct weft__worker *worker, int64_t now)
         return stuck;
     }
     /* One that is to get its loop just now cannot lose it. */
-    if (!worker->rt->background.open ||
+    if (!worker->rt->background.open || !is_in_step(worker) ||
         weft__load_relaxed(&worker->role) != WEFT__UP)
         return stuck;
     enum weft__verdict verdict = judge(worker, step, now);
-    return stuck && !(verdict != WEFT__NO_VERDICT &&
-                      weft__handoff(worker, step, verdict));
+    if (!stuck || verdict == WEFT__NO_VERDICT ||
+        !weft__handoff(worker, step, verdict))
+        return stuck;
+    worker->rt->monitor.storm = STORM;
+    weft__reserve_refill(worker->loop);
+    return false;
 }
 
 bool weft__monitor_look(struct weft_runtime *rt, int64_t now)
@@ -90,14 +107,17 @@ bool weft__monitor_look(struct weft_runtime *rt, int64_t now)
     bool stuck = false;
     bool waits = false;
     bool anybody = false;
+    unsigned lowered = 0;
     for (unsigned i = 0; i < known; i++) {
         struct weft__worker *worker = &rt->worker[i];
         if (!is_up(worker))
             continue;
         anybody = true;
+        lowered += weft__load_relaxed(&worker->lowered);
         waits |= look_at(worker, now);
         stuck |= weft__load_relaxed(&worker->stuck) != 0;
     }
+    rt->monitor.lowered = lowered;
     weft__store_relaxed(&rt->monitor.stuck, stuck);
     if (waits)
         weft__idle_announce(rt);
@@ -119,7 +139,8 @@ static bool is_anybody_up(struct weft_runtime *rt)
     for (unsigned i = 0; i < rt->workers; i++)
         if (!weft__idle_is_parked(&rt->loop[i]))
             return true;
-    return weft__load_fenced(&rt->reserve.awake) > 0;
+    return weft__load_fenced(&rt->reserve.awake) > 0 ||
+           weft__background_waits(rt);
 }
 
 /* Until a worker is up: it sees that we sleep, or we see that it is up. */
@@ -163,6 +184,16 @@ static void answer(struct weft__monitor *monitor)
     weft__cas_relaxed(&monitor->state, &called, WEFT__MONITOR_TICKS);
 }
 
+/* Where one was stuck others may be behind it, of whom nothing is known yet: a
+ * light one at the end of such a line waits for them all. */
+static int64_t tick(struct weft__monitor *monitor)
+{
+    if (monitor->storm == 0)
+        return TICK_NS;
+    monitor->storm--;
+    return TICK_NS / 4;
+}
+
 /* Life */
 
 void weft__monitor_main(void *arg)
@@ -178,7 +209,7 @@ void weft__monitor_main(void *arg)
         if (quiet >= QUIET)
             rest(rt);
         else
-            sleep_until(monitor, WEFT__MONITOR_TICKS, now + TICK_NS);
+            sleep_until(monitor, WEFT__MONITOR_TICKS, now + tick(monitor));
     }
     weft__thread_closed(&rt->census);
     weft__runtime_drop(rt);

@@ -31,7 +31,6 @@
 #include <unistd.h>
 
 #define SLICE_NS 100000 /* the shortest there is */
-#define NICE_LOWER 10
 #define NICE_MOST 19
 
 #define OR_ERRNO(call)                                                         \
@@ -259,11 +258,10 @@ static long os_thread_brisk(void)
     return change(0, 0, SLICE_NS);
 }
 
-/* Another of higher priority, and no more: 19 would stall it for half a second
- * beside full load. No privilege is needed, and none would help back. */
-static long os_thread_lower(int id)
+/* No privilege is needed; without one there is no way back. */
+static long os_thread_lower(int id, int by)
 {
-    return change(id, NICE_LOWER, 0);
+    return change(id, by, 0);
 }
 
 static long futex_wait(const void *word, uint32_t seen, int64_t until)

@@ -48,7 +48,7 @@ struct weft__usage {
     X(thread_state, (int id), (id))                                         /* a letter: proc(5), stat */          \
     X(thread_usage, (struct weft__usage *out), (out))                       /* of the caller, but for ->at */      \
     X(thread_brisk, (void), ())                                             /* the caller runs soon after a wake */ \
-    X(thread_lower, (int id), (id))                                         /* to a lower priority, for good */    \
+    X(thread_lower, (int id, int by), (id, by))                             /* to a lower priority, for good */    \
     X(futex_wait, (const void *word, uint32_t seen, int64_t until), (word, seen, until))                           \
     X(futex_wake, (const void *word, int count), (word, count))                                                    \
     X(cpus, (void), ())                                                     /* allowed to this process */          \

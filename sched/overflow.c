@@ -87,7 +87,8 @@ void weft__overflow_thread_open(struct weft__worker *worker)
 {
     stack_t stack = {.ss_size = ALTERNATE_SIZE};
     /* Zeroed, so resident: a fault on it could not be handled. */
-    worker->alternate = weft__mem_alloc(1, ALTERNATE_SIZE);
+    if (worker->alternate == NULL)
+        worker->alternate = weft__mem_alloc(1, ALTERNATE_SIZE);
     if (worker->alternate == NULL)
         return;
     stack.ss_sp = worker->alternate;

@@ -8,7 +8,8 @@
 #include <errno.h>
 
 #define IDLE_NS INT64_C(5000000000)
-#define EXTRA 2 /* background workers kept beyond the number of CPUs */
+#define SPARES 2 /* kept ready for a loop that has changed hands */
+#define EXTRA 2  /* background workers kept beyond the number of CPUs */
 
 /* Giving away */
 
@@ -111,8 +112,8 @@ static unsigned count_asleep(struct weft_runtime *rt)
 static bool sleep_in_bed(struct weft__worker *worker, uint32_t heard)
 {
     struct weft_runtime *rt = worker->rt;
-    bool many = is_background(worker) &&
-                count_asleep(rt) > rt->workers + EXTRA && worker->homed == 0;
+    bool many = is_background(worker) && worker->homed == 0 &&
+                count_asleep(rt) > rt->workers + EXTRA;
     if (is_wanted(worker))
         return false;
     if (weft__unlikely(weft__load_relaxed(&rt->phase) != WEFT__OPEN))
@@ -143,6 +144,16 @@ static void arrive(struct weft__worker *worker)
     weft__fetch_sub(&worker->rt->reserve.coming, 1); /* lacks() reads it */
 }
 
+/* Its thread ends. */
+static void leave(struct weft__worker *worker)
+{
+    struct weft_runtime *rt = worker->rt;
+    weft__fetch_sub(&rt->reserve.awake, 1);
+    weft__fence(); /* that before the looks; pairs with those who park */
+    weft__idle_tell_if_stalled(rt);
+    weft__worker_rest(worker);
+}
+
 /* Returns whether it is to go on. */
 static bool sleep_for_now(struct weft__worker *worker)
 {
@@ -167,32 +178,58 @@ static bool sleep_for_now(struct weft__worker *worker)
     return !(vain && may_go(worker, claimed));
 }
 
+/* A pinned task of a worker without a loop. Others may call it as a spare at
+ * any moment: then it waits for the outcome, and runs this as an active one. */
+static void run_pinned(struct weft__worker *worker)
+{
+    uint32_t spare = WEFT__SPARE;
+    if (is_background(worker)) {
+        weft__background_release(worker);
+        return;
+    }
+    while (!weft__cas_relaxed(&worker->role, &spare, WEFT__BUSY)) {
+        if (weft__worker_is_active(worker)) {
+            take_over(worker);
+            return;
+        }
+        spare = WEFT__SPARE;
+        weft__pause();
+    }
+}
+
+/* False: nothing for now. */
+static bool take(struct weft__worker *worker, struct weft__coro **out)
+{
+    give_away_deque(worker); /* what its tasks have forked meanwhile */
+    *out = weft__queue_take_pinned(worker);
+    if (*out != NULL)
+        run_pinned(worker);
+    else if (weft__worker_is_active(worker))
+        take_over(worker);
+    else if (is_background(worker))
+        *out = weft__background_take(worker);
+    return *out != NULL || weft__worker_has_loop(worker);
+}
+
 bool weft__reserve_find(struct weft__worker *worker, struct weft__coro **out)
 {
     struct weft_runtime *rt = worker->rt;
-    if (weft__load_relaxed(&worker->role) == WEFT__UP)
+    uint32_t role = weft__load_relaxed(&worker->role);
+    if (role == WEFT__UP)
         resign(worker);
+    else if (role == WEFT__BUSY)
+        weft__store_relaxed(&worker->role, WEFT__SPARE);
     if (worker->expected)
         arrive(worker);
     for (;;) {
         if (weft__load_acquire(&rt->phase) == WEFT__STOPPED)
             return false; /* pairs with weft__runtime_stop() */
-        struct weft__coro *coro = weft__queue_take_pinned(worker);
-        if (weft__worker_is_active(worker)) {
-            take_over(worker);
-            *out = coro;
-            return true;
-        }
-        if (coro == NULL && is_background(worker))
-            coro = weft__background_take(worker);
-        if (coro != NULL) {
+        if (take(worker, out)) {
             weft__class_begin(worker);
-            *out = coro;
             return true;
         }
         if (!sleep_for_now(worker)) {
-            weft__fetch_sub(&rt->reserve.awake, 1);
-            weft__worker_rest(worker);
+            leave(worker);
             return false;
         }
     }
@@ -222,10 +259,12 @@ void weft__reserve_wake_all(struct weft_runtime *rt)
 static bool claim(struct weft_runtime *rt, unsigned word, unsigned nth)
 {
     uint64_t bit = UINT64_C(1) << nth;
-    /* Pairs with the setting and clearing in sleep_for_now(). */
-    if (!(weft__fetch_and_sc(&rt->reserve.asleep[word], ~bit) & bit))
-        return false;
     weft__fetch_add(&rt->reserve.coming, 1); /* lacks() reads it */
+    /* Pairs with the setting and clearing in sleep_for_now(). */
+    if (!(weft__fetch_and_sc(&rt->reserve.asleep[word], ~bit) & bit)) {
+        weft__fetch_sub(&rt->reserve.coming, 1); /* the same */
+        return false;
+    }
     weft__reserve_wake(&rt->worker[word * 64 + nth]);
     return true;
 }
@@ -281,7 +320,8 @@ static struct weft__worker *find_gone(struct weft_runtime *rt,
     for (unsigned i = 0; i < weft__runtime_known(rt); i++) {
         struct weft__worker *worker = &rt->worker[i];
         if (worker->loop == loop &&
-            weft__load_relaxed(&worker->role) == WEFT__VACANT)
+            weft__load_relaxed(&worker->role) == WEFT__VACANT &&
+            weft__load_relaxed(&worker->tid) == 0) /* else it takes a while */
             return worker;
     }
     return open_next(rt, loop);
@@ -325,10 +365,32 @@ struct weft__worker *weft__reserve_spare(struct weft__loop *loop)
     return start(loop, WEFT__CALLED);
 }
 
+void weft__reserve_refill(struct weft__loop *loop)
+{
+    struct weft_runtime *rt = loop->rt;
+    unsigned spares = 0;
+    for (unsigned i = 0; i < weft__runtime_known(rt); i++)
+        spares += rt->worker[i].loop == loop &&
+                  weft__load_relaxed(&rt->worker[i].role) == WEFT__SPARE;
+    while (spares < SPARES && start(loop, WEFT__SPARE) != NULL)
+        spares++;
+}
+
+static bool anybody_in_background(struct weft_runtime *rt)
+{
+    for (unsigned i = 0; i < weft__runtime_known(rt); i++)
+        if (is_background(&rt->worker[i]))
+            return true;
+    return false;
+}
+
 void weft__reserve_reinforce(struct weft_runtime *rt)
 {
     for (unsigned i = 0; lacks(rt); i++)
         if (!wake_one(rt) &&
-            start(&rt->loop[i % rt->workers], WEFT__BACKGROUND) == NULL)
+            start(&rt->loop[i % rt->workers], WEFT__BACKGROUND) == NULL) {
+            if (!anybody_in_background(rt))
+                weft__background_flush(rt);
             return;
+        }
 }

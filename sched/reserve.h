@@ -60,6 +60,10 @@ void weft__reserve_reinforce(struct weft_runtime *);
  * there is none, and no thread for one. A thread that was never lowered. */
 struct weft__worker *weft__reserve_spare(struct weft__loop *);
 
+/** One of these has been used up: there may be need for more of them soon, and
+ * a thread that sleeps is sooner awake than a new one. The monitor. */
+void weft__reserve_refill(struct weft__loop *);
+
 /** Wake this one: it is to look whether it is active, or what its pinned tasks
  * do. Any thread. */
 void weft__reserve_wake(struct weft__worker *);

@@ -17,6 +17,7 @@
 #include "sched/branch.h"
 #include "sched/class.h"
 #include "sched/find.h"
+#include "sched/handoff.h"
 #include "sched/overflow.h"
 #include "sched/sanitize.h"
 #include "sched/sched.h"
@@ -454,7 +455,7 @@ void weft__worker_main(void *arg)
     weft__worker_set(worker);
     int tid = (int)weft__os->thread_id();
     if (weft__load_relaxed(&worker->lowered))
-        weft__os->thread_lower(tid);
+        weft__os->thread_lower(tid, WEFT__LOWER);
     else
         weft__os->thread_brisk();
     weft__store_release(&worker->tid, tid);

@@ -51,7 +51,8 @@ enum weft__after {
 enum weft__role {
     WEFT__UP,         /* active; or surplus, and it may not know it yet */
     WEFT__SPARE,      /* without a loop */
-    WEFT__CALLED,     /* the same, and is to get its loop in a moment */
+    WEFT__BUSY,       /* the same, but runs a pinned task just now */
+    WEFT__CALLED,     /* a spare that is to get its loop in a moment */
     WEFT__BACKGROUND, /* lowered: it is never active again */
     WEFT__VACANT,     /* has no thread, or one that is just ending */
 };
@@ -165,7 +166,8 @@ struct weft__worker {
      * at the clock before the next one. Written by the monitor. */
     _Atomic(uint32_t) slow;
 
-    /* enum weft__role. By the owner; SPARE -> CALLED by who hands a loop over;
+    /* enum weft__role. By the owner; SPARE -> CALLED, and back if that fails, by
+     * who hands a loop over;
      * GONE -> UP or BACKGROUND by who starts a thread for it. */
     _Atomic(uint32_t) role;
     /* Runs at a lower priority, for good. By who lowers it. */
@@ -173,6 +175,7 @@ struct weft__worker {
     /* Its ->steps + 1 when its loop was taken from it, and why. By who did. */
     _Atomic(uint64_t) overran;
     _Atomic(uint32_t) verdict;
+    _Atomic(bool) crowded; /* and whether many others overran just then */
     /* Where it sleeps without a loop: futex, counted up by who wakes it. */
     _Atomic(uint32_t) bed;
     _Atomic(bool) asleep; /* there; by the owner */
@@ -184,6 +187,7 @@ struct weft__worker {
     uint64_t sampled;
     int64_t sampled_cpu;
     int64_t sampled_at;
+    _Atomic(int64_t) first_cpu; /* at its first look in that step */
 
     /* It has more in its ring than it will come to soon: thieves may help.
      * Set by the owner and by a sentinel, cleared by the owner when it parks. */
@@ -243,6 +247,13 @@ static inline struct weft__worker *weft__loop_owner(struct weft__loop *loop)
 static inline bool weft__worker_is_active(struct weft__worker *worker)
 {
     return weft__likely(weft__loop_owner(worker->loop) == worker);
+}
+
+/** And it knows that it has. Owner. */
+static inline bool weft__worker_has_loop(struct weft__worker *worker)
+{
+    return weft__worker_is_active(worker) &&
+           weft__load_relaxed(&worker->role) == WEFT__UP;
 }
 
 /** One more task is pinned to it, or one less. Owner. */

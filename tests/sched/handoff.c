@@ -5,6 +5,7 @@
  * again and again moves to the background, and back when it behaves.
  */
 #define _GNU_SOURCE
+#include <weft/fork.h>
 #include <weft/future.h>
 #include <weft/inspect.h>
 #include <weft/task.h>
@@ -243,30 +244,155 @@ static void *computes_in_turns(void *arg)
     return arg;
 }
 
+/* Until each has made so many turns more than `since`. */
+static void await_turns(const int *since, int more)
+{
+    for (int i = 0; i < 8; i++)
+        while (atomic_load(&turns[i]) < since[i] + more)
+            cr_assert_eq(weft_sleep(WEFT_MS(5)), 0);
+}
+
 static void *all_compute(void *unused)
 {
     weft_future *task[8];
+    int since[8] = {0};
+    int sum = 0;
     atomic_store(&stop, 0);
     for (int i = 0; i < 8; i++)
         task[i] = weft_spawn(computes_in_turns, &turns[i]);
+    await_turns(since, 5); /* all of them are there */
     for (int i = 0; i < 8; i++)
-        while (atomic_load(&turns[i]) < 20)
-            cr_assert_eq(weft_sleep(WEFT_MS(5)), 0);
+        since[i] = atomic_load(&turns[i]);
+    await_turns(since, 30);
     atomic_store(&stop, 1);
     for (int i = 0; i < 8; i++)
         weft_await(task[i], NULL);
-    int sum = 0;
     for (int i = 0; i < 8; i++)
-        sum += atomic_load(&turns[i]);
+        sum += atomic_load(&turns[i]) - since[i];
     for (int i = 0; i < 8; i++)
-        cr_expect_geq(atomic_load(&turns[i]) * 16, sum, "%d of %d",
-                      atomic_load(&turns[i]), sum);
+        cr_expect_geq((atomic_load(&turns[i]) - since[i]) * 16, sum, "%d of %d",
+                      atomic_load(&turns[i]) - since[i], sum);
     return unused;
 }
 
 Test(background, is_shared_fairly, .timeout = 60)
 {
     cr_assert_eq(weft_test_run(2, all_compute, NULL), 0);
+}
+
+/* Two in the background fork, and suspend in between: what lies on top when one
+ * of them joins is the other one's. */
+
+static atomic_int there;
+
+static void *forks_there(void *unused)
+{
+    while (nice_now() == 0 && weft_yield() == 0)
+        compute_for(WEFT_MS(8));
+    atomic_fetch_add(&there, 1);
+    while (atomic_load(&there) < 2 && weft_yield() == 0)
+        compute_for(WEFT_MS(2));
+    for (int i = 0; i < 50; i++) {
+        weft_branch branch;
+        weft_fork(&branch, raise_flag, NULL);
+        compute_for(WEFT_MS(1));
+        weft_yield();
+        cr_expect_eq(weft_join(&branch, NULL), 0);
+    }
+    return unused;
+}
+
+static void *two_fork(void *unused)
+{
+    weft_future *task[3];
+    atomic_store(&stop, 0);
+    atomic_store(&there, 0);
+    task[0] = weft_spawn(yields, NULL);
+    task[1] = weft_spawn(forks_there, NULL);
+    task[2] = weft_spawn(forks_there, NULL);
+    cr_expect_eq(weft_await(task[1], NULL), 0);
+    cr_expect_eq(weft_await(task[2], NULL), 0);
+    atomic_store(&stop, 1);
+    weft_await(task[0], NULL);
+    return unused;
+}
+
+Test(background, runs_branches, .timeout = 60)
+{
+    if (nice_now() > 9)
+        cr_skip("no lower priority is left");
+    cr_assert_eq(weft_test_run(1, two_fork, NULL), 0);
+}
+
+/* With no thread for it, it is not used. */
+
+static void *blocks_often(void *unused)
+{
+    for (int i = 0; i < 10; i++) {
+        usleep(5000);
+        weft_yield();
+    }
+    return unused;
+}
+
+static void *blocks_beside_another(void *unused)
+{
+    weft_future *task[2];
+    atomic_store(&stop, 0);
+    task[0] = weft_spawn(yields, NULL);
+    task[1] = weft_spawn(blocks_often, NULL);
+    weft_time begun = weft_now();
+    weft_await(task[1], NULL);
+    cr_expect_lt(weft_now() - begun, WEFT_S(4),
+                 "it waited for a thread to end");
+    atomic_store(&stop, 1);
+    weft_await(task[0], NULL);
+    return unused;
+}
+
+Test(background, needs_a_thread, .timeout = 60)
+{
+    weft_options options = {
+        .size = sizeof(options), .workers = 1, .max_threads = 2};
+    cr_assert_eq(weft_run_with(&options, blocks_beside_another, NULL, NULL), 0);
+}
+
+/* A spare that runs its pinned task is not called. */
+
+static void *pinned_and_stuck(void *unused)
+{
+    weft_pin();
+    for (int i = 1; i <= 2; i++) {
+        atomic_store(&there, i);
+        block_until(i);
+        weft_yield();
+    }
+    weft_unpin();
+    return unused;
+}
+
+static void *beside_a_busy_spare(void *unused)
+{
+    stuck_fn stuck = block_until;
+    atomic_store(&flag, 0);
+    atomic_store(&stop, 0);
+    atomic_store(&there, 0);
+    weft_future *yielder = weft_spawn(yields, NULL);
+    weft_future *pinned = weft_spawn(pinned_and_stuck, NULL);
+    weft_test_yield_until(&there, 1);
+    raise_flag(NULL);
+    weft_test_yield_until(&there, 2); /* it is a spare, and stuck again */
+    weft_future *task = weft_spawn(hold_the_only_one, &stuck);
+    cr_expect_eq(weft_await(task, NULL), 0);
+    cr_expect_eq(weft_await(pinned, NULL), 0);
+    atomic_store(&stop, 1);
+    weft_await(yielder, NULL);
+    return unused;
+}
+
+Test(handoff, not_to_a_spare_that_is_busy, .timeout = 60)
+{
+    cr_assert_eq(weft_test_run(1, beside_a_busy_spare, NULL), 0);
 }
 
 /* Threads come and go. */

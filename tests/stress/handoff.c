@@ -62,9 +62,10 @@ static long state_by_dice(int id)
 }
 
 /* They are not to be slow. */
-static long lower_not(int id)
+static long lower_not(int id, int by)
 {
     (void)id;
+    (void)by;
     return 0;
 }
 
