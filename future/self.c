@@ -3,6 +3,7 @@
 #include "future/debug.h"
 #include "future/task.h"
 #include "sched/class.h"
+#include "sched/handoff.h"
 
 weft_future *weft_current(void)
 {
@@ -71,6 +72,27 @@ int weft_unpin(void)
         weft__worker_home(coro->home, -1);
         coro->home = weft__class_home(coro);
     }
+    return 0;
+}
+
+int weft_blocking_enter(void)
+{
+    struct weft__worker *worker = weft__worker_self();
+    if (worker == NULL || worker->current == NULL)
+        return weft__misuse(-WEFT_ENORUNTIME, __func__, WEFT__OUTSIDE);
+    weft__handoff_block(worker);
+    return 0;
+}
+
+int weft_blocking_exit(void)
+{
+    struct weft__worker *worker = weft__worker_self();
+    if (worker == NULL || worker->current == NULL)
+        return weft__misuse(-WEFT_ENORUNTIME, __func__, WEFT__OUTSIDE);
+    if (!weft__handoff_unblock(worker))
+        return weft__misuse(-EINVAL, __func__, "no section is open here");
+    if (worker->blocking_depth == 0 && !weft__worker_is_active(worker))
+        weft__task_yield();
     return 0;
 }
 

@@ -10,6 +10,7 @@
 #include "future/error.h"
 #include "future/fork.h"
 #include "future/group.h"
+#include "sched/class.h"
 #include "sched/report.h"
 
 #include <string.h>
@@ -222,6 +223,8 @@ static int read_options(weft_spawn_options *to, const weft_spawn_options *from)
     if (from->size == 0 || from->size > sizeof(*to))
         return -EINVAL;
     memcpy(to, from, from->size);
+    if (to->task_class > WEFT_CLASS_BACKGROUND)
+        return -EINVAL;
     int kind = weft__stack_class(to->stack_size);
     return kind < 0 ? -EINVAL : kind;
 }
@@ -245,6 +248,7 @@ weft_future *weft_spawn_with_named(const weft_spawn_options *options,
     }
     if (how.context != NULL)
         weft__context_given(task, how.context);
+    weft__class_set(&task->coro, how.task_class);
     if (how.pinned) {
         task->coro.pins = 1;
         task->coro.home = self;

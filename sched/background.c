@@ -56,6 +56,11 @@ unsigned weft__background_wants(struct weft_runtime *rt)
     return (hogs < free ? hogs : free) + waiting(rt, WEFT__BLOCKERS);
 }
 
+bool weft__background_lines_up(struct weft_runtime *rt)
+{
+    return waiting(rt, WEFT__HOGS) > 0;
+}
+
 bool weft__background_waits(struct weft_runtime *rt)
 {
     return weft__background_wants(rt) > 0;

@@ -47,6 +47,9 @@ struct weft__coro *weft__background_take(struct weft__worker *);
 /** Is there one that a further thread could run now? Any thread. */
 bool weft__background_waits(struct weft_runtime *);
 
+/** Does any that computes wait there for its turn? */
+bool weft__background_lines_up(struct weft_runtime *);
+
 /** How many further threads could run one now. */
 unsigned weft__background_wants(struct weft_runtime *);
 

@@ -4,8 +4,19 @@
 
 #include "sched/runtime.h"
 
+#include <weft/task.h>
+
 #define LONG_NS 500000  /* a step in the background that is not a good one */
 #define SHARE_NS 100000 /* until its next call gives way */
+
+void weft__class_set(struct weft__coro *coro, unsigned wanted)
+{
+    coro->light = wanted == WEFT_CLASS_LIGHT;
+    if (wanted != WEFT_CLASS_BACKGROUND || !coro->rt->background.open)
+        return;
+    coro->score = WEFT__SCORE_FORCED;
+    coro->home = WEFT__IN_BACKGROUND;
+}
 
 void weft__class_begin(struct weft__worker *worker)
 {
@@ -76,6 +87,8 @@ static void mark(struct weft__worker *worker, struct weft__coro *coro)
 void weft__class_judge(struct weft__worker *worker, struct weft__coro *coro)
 {
     enum weft__verdict it = verdict(worker);
+    if (it == WEFT__SAID_SO)
+        it = WEFT__NO_VERDICT;
     if (coro->pins > 0 || coro->light || coro->runner)
         return;
     if (it != WEFT__NO_VERDICT)

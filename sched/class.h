@@ -40,6 +40,9 @@ bool weft__class_spent(struct weft__worker *);
  * note of how it behaved. The worker that ran it. */
 void weft__class_judge(struct weft__worker *, struct weft__coro *);
 
+/** What the program wants: enum weft_class. Its creator. */
+void weft__class_set(struct weft__coro *, unsigned wanted);
+
 /** Where it runs when it is not pinned any more. */
 static inline struct weft__worker *weft__class_home(const struct weft__coro *c)
 {

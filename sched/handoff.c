@@ -50,3 +50,40 @@ bool weft__handoff(struct weft__worker *from, uint64_t step,
     weft__reserve_wake(to);
     return true;
 }
+
+/* Blocking sections */
+
+#define SHORT_NS 50000 /* what a hand-off, and coming back, is worth */
+
+static bool is_blocking(struct weft__worker *worker, uint64_t step)
+{
+    return weft__load_relaxed(&worker->blocking) == step + 1;
+}
+
+void weft__handoff_block(struct weft__worker *worker)
+{
+    uint64_t step = weft__load_relaxed(&worker->counters.steps);
+    if (is_blocking(worker, step)) {
+        worker->blocking_depth++;
+        return;
+    }
+    worker->blocking_depth = 1;
+    worker->blocking_since = weft__os->now();
+    weft__store_relaxed(&worker->blocking, step + 1);
+    if (worker->blocking_usual >= SHORT_NS && worker->rt->background.open &&
+        weft__worker_has_loop(worker))
+        weft__handoff(worker, step, WEFT__SAID_SO);
+}
+
+bool weft__handoff_unblock(struct weft__worker *worker)
+{
+    uint64_t step = weft__load_relaxed(&worker->counters.steps);
+    if (!is_blocking(worker, step))
+        return false;
+    if (--worker->blocking_depth > 0)
+        return true;
+    int64_t took = weft__os->now() - worker->blocking_since;
+    worker->blocking_usual += (took - worker->blocking_usual) / 4;
+    weft__store_relaxed(&worker->blocking, 0);
+    return true;
+}

@@ -27,4 +27,12 @@
  * that was never lowered. */
 bool weft__handoff(struct weft__worker *, uint64_t step, enum weft__verdict);
 
+/** The task that runs is going to block its thread: hand the loop over, now if
+ * such sections usually take a while, else when this one does. Owner. */
+void weft__handoff_block(struct weft__worker *);
+
+/** It is over; false: it never began. Owner; the task should yield if that is
+ * not active any more. */
+bool weft__handoff_unblock(struct weft__worker *);
+
 #endif

@@ -21,12 +21,14 @@ static bool is_up(struct weft__worker *worker)
            !weft__reserve_is_asleep(worker);
 }
 
+/* Also those in the background: one that computes is to share with them. */
 static bool anything_waits(struct weft__worker *worker, int64_t now)
 {
     struct weft__loop *loop = worker->loop;
     return weft__steal_waits(worker) ||
            (weft__worker_is_active(worker) &&
-            (weft__load_relaxed(&loop->timers.next) <= now ||
+            (weft__background_lines_up(loop->rt) ||
+             weft__load_relaxed(&loop->timers.next) <= now ||
              loop->rt->driver->ready(loop)));
 }
 
@@ -44,6 +46,8 @@ static enum weft__verdict judge(struct weft__worker *worker, uint64_t step,
     worker->sampled = step + 1;
     worker->sampled_cpu = cpu;
     worker->sampled_at = now;
+    if (weft__load_relaxed(&worker->blocking) == step + 1)
+        return WEFT__SAID_SO;
     if (!again) {
         weft__store_relaxed(&worker->first_cpu, cpu);
         return WEFT__NO_VERDICT;

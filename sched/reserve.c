@@ -327,7 +327,8 @@ static struct weft__worker *find_gone(struct weft_runtime *rt,
     return open_next(rt, loop);
 }
 
-static struct weft__worker *start(struct weft__loop *loop, enum weft__role role)
+static struct weft__worker *start_one(struct weft__loop *loop,
+                                      enum weft__role role)
 {
     struct weft_runtime *rt = loop->rt;
     struct weft__worker *worker = find_gone(rt, loop);
@@ -351,7 +352,18 @@ static struct weft__worker *start(struct weft__loop *loop, enum weft__role role)
     return NULL;
 }
 
-struct weft__worker *weft__reserve_spare(struct weft__loop *loop)
+static struct weft__worker *start(struct weft__loop *loop, enum weft__role role)
+{
+    struct weft__lock *lock = &loop->rt->reserve.starting;
+    weft__lock(lock);
+    struct weft__worker *worker = NULL;
+    if (weft__load_relaxed(&loop->rt->phase) != WEFT__STOPPED)
+        worker = start_one(loop, role);
+    weft__unlock(lock);
+    return worker;
+}
+
+static struct weft__worker *call_spare(struct weft__loop *loop)
 {
     struct weft_runtime *rt = loop->rt;
     for (unsigned i = 0; i < weft__runtime_known(rt); i++) {
@@ -362,7 +374,13 @@ struct weft__worker *weft__reserve_spare(struct weft__loop *loop)
             weft__cas_relaxed(&worker->role, &spare, WEFT__CALLED))
             return worker;
     }
-    return start(loop, WEFT__CALLED);
+    return NULL;
+}
+
+struct weft__worker *weft__reserve_spare(struct weft__loop *loop)
+{
+    struct weft__worker *worker = call_spare(loop);
+    return worker ? worker : start(loop, WEFT__CALLED);
 }
 
 void weft__reserve_refill(struct weft__loop *loop)

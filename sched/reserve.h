@@ -22,6 +22,7 @@
 
 #include "sched/atomic.h"
 #include "sched/base.h"
+#include "sched/lock.h"
 
 #define WEFT__MAX_RESERVE 1024 /* workers in all */
 
@@ -31,6 +32,7 @@ struct weft__loop;
 struct weft__worker;
 
 struct weft__reserve {
+    struct weft__lock starting; /* of who starts threads: never a lowered one */
     /* Bit set: this background worker sleeps, or is about to. Set by it;
      * cleared by it, or by who wakes it. */
     WEFT__APART _Atomic(uint64_t) asleep[WEFT__MAX_RESERVE / 64];

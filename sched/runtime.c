@@ -360,7 +360,9 @@ static void stop_thread(uintptr_t thread, bool join)
 static void stop_threads(struct weft_runtime *rt, bool join)
 {
     weft__monitor_end(&rt->monitor);
-    stop_thread(rt->monitor.thread, true); /* it starts no more of them */
+    stop_thread(rt->monitor.thread, true);
+    weft__lock(&rt->reserve.starting); /* from here on nobody starts one */
+    weft__unlock(&rt->reserve.starting);
     weft__idle_wake_all(rt);
     weft__reserve_wake_all(rt);
     for (unsigned i = 0; i < weft__runtime_known(rt); i++)

@@ -479,6 +479,7 @@ int weft__worker_open(struct weft__worker *worker, struct weft_runtime *rt,
     worker->chance = weft__os->random() | 1;
     worker->calls = WEFT__CALLS;
     worker->allowance = WEFT__BUDGET;
+    worker->blocking_usual = 1000000; /* the first one may take long */
     worker->seen = weft__mem_alloc(rt->workers, sizeof(*worker->seen));
     if (worker->seen == NULL)
         return -ENOMEM;

@@ -66,7 +66,8 @@ enum weft__wakes_to {
 
 /* Why a loop was taken from its worker. */
 enum weft__verdict {
-    WEFT__NO_VERDICT, /* it had said that it would block */
+    WEFT__NO_VERDICT, /* it was not */
+    WEFT__SAID_SO,    /* the task had said that it would block */
     WEFT__COMPUTES,
     WEFT__BLOCKS, /* sleeps in the kernel */
 };
@@ -176,6 +177,12 @@ struct weft__worker {
     _Atomic(uint64_t) overran;
     _Atomic(uint32_t) verdict;
     _Atomic(bool) crowded; /* and whether many others overran just then */
+    /* Its ->steps + 1 while the task in it has said that it blocks. Owner. */
+    _Atomic(uint64_t) blocking;
+    unsigned
+        blocking_depth; /* of such sections; the owner's, as the next two */
+    int64_t blocking_since;
+    int64_t blocking_usual; /* how long they take */
     /* Where it sleeps without a loop: futex, counted up by who wakes it. */
     _Atomic(uint32_t) bed;
     _Atomic(bool) asleep; /* there; by the owner */

@@ -17,6 +17,15 @@
 WEFT_BEGIN
 
 /** Options of a task; zero means the default everywhere. */
+/** Where a task runs that computes or blocks for long. */
+enum weft_class {
+    WEFT_CLASS_AUTO,  /* it moves to the background when its steps are long,
+                              and back when they are short again */
+    WEFT_CLASS_LIGHT, /* never in the background */
+    WEFT_CLASS_BACKGROUND, /* always: when there is CPU time left, of which it
+                              gets a tenth at least; in turns with others */
+};
+
 typedef struct weft_spawn_options {
     size_t size;       /* sizeof(weft_spawn_options) */
     const char *name;  /* must outlive the task; default: function@file:line */
@@ -27,6 +36,7 @@ typedef struct weft_spawn_options {
                           period. Inherited by what it spawns. */
     weft_context *context; /* what it starts with, instead of the spawner's;
                               see weft/context.h */
+    enum weft_class task_class; /* not inherited; a pinned task has none */
 } weft_spawn_options;
 
 /**
@@ -258,6 +268,32 @@ WEFT_API int weft_pin(void);
  * Returns:       0; -EINVAL if it is not pinned; -WEFT_ENORUNTIME.
  */
 WEFT_API int weft_unpin(void);
+
+/**
+ * The code from here to weft_blocking_exit() blocks the OS thread: other tasks
+ * go on without it. Not needed (after a millisecond that happens by itself),
+ * but at once, and next to free when the section turns out to be short. A
+ * section that is left by a suspension is over.
+ *
+ * Context:       coroutine.
+ * Suspends:      never.
+ * Cancellation:  none.
+ * Ownership:     none. Sections may be nested: the outermost counts.
+ * Returns:       0; -WEFT_ENORUNTIME outside a coroutine.
+ */
+WEFT_API int weft_blocking_enter(void);
+
+/**
+ * The section is over.
+ *
+ * Context:       coroutine.
+ * Suspends:      if another thread has taken this one's place meanwhile.
+ * Cancellation:  none.
+ * Ownership:     none.
+ * Returns:       0; -EINVAL if no section is open, or the task has suspended in
+ *                it; -WEFT_ENORUNTIME outside a coroutine.
+ */
+WEFT_API int weft_blocking_exit(void);
 
 /**
  * Suspend the current task until weft_ready(): for authors of primitives.

@@ -97,6 +97,11 @@ void weft__background_release(struct weft__worker *)
 {
 }
 
+bool weft__background_lines_up(weft_runtime *)
+{
+    return false;
+}
+
 bool weft__background_waits(weft_runtime *)
 {
     return false;

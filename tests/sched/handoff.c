@@ -395,6 +395,91 @@ Test(handoff, not_to_a_spare_that_is_busy, .timeout = 60)
     cr_assert_eq(weft_test_run(1, beside_a_busy_spare, NULL), 0);
 }
 
+/* A program may say so. */
+
+static void *in_a_class(void *expected)
+{
+    bool lowered = true;
+    for (int i = 0; i < 20; i++) {
+        if (nice_now() == 0)
+            lowered = false;
+        compute_for(WEFT_MS(4));
+        weft_yield();
+    }
+    return lowered == *(bool *)expected ? NULL : weft_fail(-EIO);
+}
+
+static void *both_classes(void *unused)
+{
+    bool no = false;
+    bool yes = true;
+    weft_spawn_options options = {.size = sizeof(options)};
+    atomic_store(&stop, 0);
+    weft_future *yielder = weft_spawn(yields, NULL);
+    options.task_class = WEFT_CLASS_LIGHT;
+    weft_future *light = weft_spawn_with(&options, in_a_class, &no);
+    options.task_class = WEFT_CLASS_BACKGROUND;
+    weft_future *background = weft_spawn_with(&options, in_a_class, &yes);
+    options.task_class = WEFT_CLASS_BACKGROUND + 1;
+    cr_expect_eq(weft_await(weft_spawn_with(&options, in_a_class, &yes), NULL),
+                 -EINVAL);
+    cr_expect_eq(weft_await(background, NULL), 0);
+    cr_expect_eq(weft_await(light, NULL), 0);
+    atomic_store(&stop, 1);
+    weft_await(yielder, NULL);
+    cr_expect_eq(counters().demotions, 0);
+    return unused;
+}
+
+Test(background, can_be_asked_for, .timeout = 60)
+{
+    if (nice_now() > 9)
+        cr_skip("no lower priority is left");
+    for (unsigned workers = 1; workers <= 2; workers++)
+        cr_assert_eq(weft_test_run(workers, both_classes, NULL), 0);
+}
+
+static void *says_so(void *unused)
+{
+    cr_expect_eq(weft_blocking_enter(), 0);
+    cr_expect_eq(weft_blocking_enter(), 0);
+    block_until(1);
+    cr_expect_eq(weft_blocking_exit(), 0);
+    cr_expect_eq(weft_blocking_exit(), 0);
+    cr_expect_eq(weft_blocking_exit(), -EINVAL);
+    for (int i = 0; i < 100; i++) { /* short ones, so it stays where it is */
+        cr_expect_eq(weft_blocking_enter(), 0);
+        cr_expect_eq(weft_blocking_exit(), 0);
+    }
+    cr_expect_eq(weft_blocking_enter(), 0);
+    cr_expect_eq(weft_sleep(WEFT_MS(1)), 0);
+    cr_expect_eq(weft_blocking_exit(), -EINVAL, "it has suspended");
+    return unused;
+}
+
+static void *blocks_and_says_so(void *unused)
+{
+    weft_future *task[3];
+    atomic_store(&flag, 0);
+    for (int i = 0; i < 2; i++)
+        task[i] = weft_spawn(says_so, NULL);
+    task[2] = weft_spawn(raise_flag, NULL);
+    for (int i = 0; i < 3; i++)
+        cr_expect_eq(weft_await(task[i], NULL), 0);
+    cr_expect_geq(counters().handoffs, 1);
+    cr_expect_eq(counters().demotions, 0);
+    return unused;
+}
+
+Test(handoff, at_once_for_who_says_so, .timeout = 60)
+{
+    cr_expect_eq(weft_blocking_enter(), -WEFT_ENORUNTIME);
+    cr_expect_eq(weft_blocking_exit(), -WEFT_ENORUNTIME);
+    for (size_t round = weft_test_scaled(20); round > 0; round--)
+        for (unsigned workers = 1; workers <= 2; workers++)
+            cr_assert_eq(weft_test_run(workers, blocks_and_says_so, NULL), 0);
+}
+
 /* Threads come and go. */
 
 static unsigned threads_of(weft_runtime *rt)
