@@ -358,22 +358,46 @@ int weft_dump(weft_runtime *rt, int fd)
 
 /* What should have ended */
 
+static void put_frames(struct weft__text *text, const struct portrait *it)
+{
+    for (size_t i = 0; i < it->count; i++) {
+        char frame[300];
+        weft__trace_describe(it->frames[i], frame, sizeof(frame));
+        weft__text_add(text, "%s%s", i == 0 ? "; at " : " < ", frame);
+    }
+}
+
 bool weft__dump_stuck(weft_runtime *rt, weft_future *task)
 {
     struct portrait it;
-    char words[1500];
+    char words[1500] = "";
     struct weft__text text = {words, sizeof(words), 0};
     weft__unwind_open();
-    words[0] = '\0';
     if (!take_portrait(rt, task, true, &it))
         return false;
-    for (size_t i = 0; i < it.count; i++) {
-        char frame[300];
-        weft__trace_describe(it.frames[i], frame, sizeof(frame));
-        weft__text_add(&text, "%s%s", i == 0 ? "; at " : " < ", frame);
-    }
+    put_frames(&text, &it);
     weft__report_to(rt, WEFT_REPORT_STUCK, 0, it.sight.info.name,
                     it.sight.info.id, NULL, "still running: %s%s", it.words,
                     words);
     return true;
+}
+
+/* Its stack first: if it has moved on meanwhile, that is no news. */
+void weft__dump_slow(struct weft__worker *worker, int64_t ns)
+{
+    struct portrait it;
+    char words[1500] = "";
+    struct weft__text text = {words, sizeof(words), 0};
+    struct weft_runtime *rt = worker->rt;
+    struct weft__coro *coro = weft__trace_runs(worker);
+    weft__unwind_open();
+    if (coro == NULL || !weft__pool_has(rt->pool, coro) ||
+        !take_portrait(rt, weft__future_of(coro), true, &it) ||
+        weft__trace_runs(worker) != coro)
+        return;
+    put_frames(&text, &it);
+    weft__report_to(rt, WEFT_REPORT_SLOW, 0, it.sight.info.name,
+                    it.sight.info.id, NULL,
+                    "for %lld ms without a suspension: %s%s",
+                    (long long)ns / 1000000, it.words, words);
 }

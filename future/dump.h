@@ -26,4 +26,7 @@ void weft__dump_chain(weft_runtime *, const struct weft__sight *,
 /** Report a task that should have ended; false if it has. */
 bool weft__dump_stuck(weft_runtime *, weft_future *);
 
+/** Report what this worker has been running for so long. Another thread. */
+void weft__dump_slow(struct weft__worker *, int64_t ns);
+
 #endif

@@ -7,6 +7,7 @@
 #include "future/context.h"
 #include "future/debug.h"
 #include "future/defer.h"
+#include "future/dump.h"
 #include "future/error.h"
 #include "future/fork.h"
 #include "future/group.h"
@@ -578,5 +579,6 @@ const struct weft__hooks weft__task_hooks = {
     .not_started = not_started,
     .take = weft__fork_take,
     .fire = weft__callback_due,
+    .slow = weft__dump_slow,
     .name = name,
 };

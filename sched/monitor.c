@@ -77,12 +77,26 @@ static void look_at_slot(struct weft__worker *worker, uint64_t step,
         weft__background_release(worker);
 }
 
+static void look_how_long(struct weft__worker *worker, uint64_t step,
+                          int64_t now)
+{
+    struct weft_runtime *rt = worker->rt;
+    if (step != worker->watched)
+        worker->since = now;
+    else if (rt->options.slow_report > 0 && worker->reported != step + 1 &&
+             now - worker->since >= rt->options.slow_report) {
+        worker->reported = step + 1;
+        rt->hooks->slow(worker, now - worker->since);
+    }
+}
+
 /* Returns whether something waits that somebody else should take. */
 static bool look_at(struct weft__worker *worker, int64_t now)
 {
     uint64_t step = weft__load_relaxed(&worker->counters.steps);
     bool few = step - worker->watched < FEW;
     bool stuck = step == worker->watched && anything_waits(worker, now);
+    look_how_long(worker, step, now);
     worker->watched = step;
     weft__store_relaxed(&worker->stuck, stuck ? step + 1 : 0);
     if (!few)

@@ -32,6 +32,7 @@
 
 #define SLICE_NS 100000 /* the shortest there is */
 #define NICE_MOST 19
+#define RESET_ON_FORK 1 /* sched_setattr(2); without privilege it stays */
 
 #define OR_ERRNO(call)                                                         \
     ({                                                                         \
@@ -243,7 +244,7 @@ static long change(int id, int nice_more, uint64_t slice)
     if (attributes.policy != SCHED_OTHER)
         return -EINVAL;
     attributes.size = sizeof(attributes);
-    attributes.flags = 0;
+    attributes.flags |= RESET_ON_FORK; /* the slice is not for its children */
     attributes.nice += nice_more;
     if (attributes.nice > NICE_MOST)
         attributes.nice = NICE_MOST;

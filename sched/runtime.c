@@ -53,7 +53,7 @@ static int fill_in(weft_options *to, const weft_options *from)
         to->size = sizeof(*to);
     }
     if (to->workers > WEFT__MAX_WORKERS || to->grace < 0 ||
-        to->engine > WEFT_ENGINE_URING)
+        to->slow_report < 0 || to->engine > WEFT_ENGINE_URING)
         return -EINVAL;
     to->workers = workers_of(to);
     to->grace = to->grace ? to->grace : GRACE_NS;

@@ -29,6 +29,8 @@ struct weft__hooks {
     struct weft__coro *(*take)(struct weft__worker *, void *branch);
     /** Fired early by the close: a callback whose moment has not come. */
     void (*fire)(struct weft__alarm *, struct weft__worker *);
+    /** It has been in the same step for so long: report that. The monitor. */
+    void (*slow)(struct weft__worker *, int64_t ns);
     /** The name of a coroutine, for people. Signal-safe; never NULL. */
     const char *(*name)(struct weft__coro *);
 };

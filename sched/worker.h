@@ -191,6 +191,8 @@ struct weft__worker {
     _Atomic(bool) slot;
     /* The monitor's notes: the step it was in, and the CPU time of its thread
      * then. */
+    int64_t since;     /* the look that found it in that */
+    uint64_t reported; /* ->steps + 1 of the last one that was slow */
     uint64_t sampled;
     int64_t sampled_cpu;
     int64_t sampled_at;

@@ -97,6 +97,7 @@ enum weft_report_kind {
     WEFT_REPORT_NEVER_AWAITED, /* WEFT_DEBUG: a handle dropped unused */
     WEFT_REPORT_MAIN,          /* weft_main(): main failed */
     WEFT_REPORT_OTHER,
+    WEFT_REPORT_SLOW, /* one step took longer than weft_options.slow_report */
 };
 
 /** What weft has to say that no caller could be told. */

@@ -50,7 +50,11 @@ typedef struct weft_options {
     bool dump_on_sigquit; /* weft_run: SIGQUIT, if at its default, writes
                              weft_dump() to stderr, and main goes on */
     bool no_monitor; /* no thread that looks for stuck workers, once a ms while
-                        anybody works: then only who is idle anyway helps */
+                        anybody works: then only who is idle anyway helps, no
+                        loop is handed over, and there is no background */
+    weft_ns slow_report; /* report a task that runs for so long without a
+                            suspension, with its stack, while it does; the
+                            monitor does it; default: never */
 } weft_options;
 
 /**

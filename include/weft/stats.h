@@ -52,7 +52,7 @@ typedef struct weft_counters {
 WEFT_API void weft_stats(weft_runtime *, weft_counters *out);
 
 /**
- * The counters of one worker.
+ * The counters of one worker, by its weft_worker_index().
  *
  * Context:       any thread that holds a reference.
  * Suspends:      never.
@@ -70,7 +70,9 @@ WEFT_API WEFT_MUST_CHECK int weft_stats_worker(weft_runtime *, unsigned worker,
  * Suspends:      never.
  * Cancellation:  none.
  * Ownership:     none.
- * Returns:       0 to workers - 1; -WEFT_ENORUNTIME outside a runtime.
+ * Returns:       0 to 1 023: below weft_runtime_info.workers those that it began
+ *                with, beyond that threads that came for one that was stuck;
+ *                -WEFT_ENORUNTIME outside a runtime.
  */
 WEFT_API int weft_worker_index(void);
 

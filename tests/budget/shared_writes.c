@@ -22,12 +22,16 @@ static atomic_int stop;
 static atomic_int ready;
 
 /* Common to all is the runtime itself, and its pool but for the shards. */
-static weft_runtime *open_with(unsigned workers)
+/* `held`: tasks will hold their workers on purpose, so that one side is still
+ * while the other one moves; nobody is to take their place. */
+static weft_runtime *open_with(unsigned workers, bool held)
 {
+    weft_options options = {
+        .size = sizeof(options), .workers = workers, .no_monitor = held};
     weft_runtime *rt = NULL;
     atomic_store(&stop, 0);
     atomic_store(&ready, 0);
-    cr_assert_eq(weft_test_runtime(workers, &rt), 0);
+    cr_assert_eq(weft_runtime_new(&options, &rt), 0);
     weft_writes_common(rt, sizeof(*rt));
     weft_writes_common(rt->pool, sizeof(*rt->pool));
     return rt;
@@ -141,7 +145,7 @@ static void stays_local(const char *what, operation *op, unsigned turns,
 {
     struct side sides[] = {{.op = op, .number = 0, .turns = turns},
                            {.op = op, .number = 1, .turns = turns}};
-    weft_runtime *rt = open_with(2);
+    weft_runtime *rt = open_with(2, true);
     run_to_end(rt, both_sides, sides);
     for (unsigned i = 0; i < 2; i++) {
         tell(what, &sides[i].writes, ops, sides[i].thread);
@@ -227,7 +231,7 @@ static void *robbed(void *arg)
  * it costs to take them back is told, but not bounded. */
 Test(shared_writes, steal, .timeout = 60)
 {
-    struct theft theft = {.rt = open_with(2)};
+    struct theft theft = {.rt = open_with(2, true)};
     run_to_end(theft.rt, robbed, &theft);
     tell("steal", &theft.steal, LOOT, theft.thief);
     tell("await what was stolen", &theft.await, LOOT, theft.victim);
@@ -272,7 +276,7 @@ static void submit_one(weft_runtime *rt, struct weft_writes *submit,
 Test(shared_writes, remote_submit, .timeout = 60)
 {
     struct weft_writes submit = {0}, drop = {0};
-    weft_runtime *rt = open_with(1);
+    weft_runtime *rt = open_with(1, false);
     weft_future *awake = weft_run_coroutine_threadsafe(rt, stay_awake, NULL);
     weft_test_spin_until(&ready, 1);
     for (unsigned i = 0; i < BATCH; i++)
@@ -318,7 +322,7 @@ static void *put_to_sleep(void *unused)
 Test(shared_writes, idle_workers_write_nothing, .timeout = 60)
 {
     uint64_t before, after;
-    weft_runtime *rt = open_with(4);
+    weft_runtime *rt = open_with(4, false);
     run_to_end(rt, put_to_sleep, NULL);
     do {
         before = written_by_all();
