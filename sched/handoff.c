@@ -31,7 +31,8 @@ bool weft__handoff(struct weft__worker *from, uint64_t step,
         return false;
     weft__store_relaxed(&from->verdict, verdict);
     weft__store_relaxed(&from->crowded,
-                        rt->monitor.lowered >= WEFT__CROWD * rt->workers);
+                        weft__load_relaxed(&rt->monitor.lowered) >=
+                            WEFT__CROWD * rt->workers);
     weft__store_relaxed(&from->overran, step + 1);
     weft__store_relaxed(&from->lowered, lower);
     weft__fetch_add(&rt->reserve.awake, 1); /* that is `from`, from now on */

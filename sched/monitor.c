@@ -135,7 +135,7 @@ bool weft__monitor_look(struct weft_runtime *rt, int64_t now)
         waits |= look_at(worker, now);
         stuck |= weft__load_relaxed(&worker->stuck) != 0;
     }
-    rt->monitor.lowered = lowered;
+    weft__store_relaxed(&rt->monitor.lowered, lowered);
     weft__store_relaxed(&rt->monitor.stuck, stuck);
     if (waits)
         weft__idle_announce(rt);

@@ -30,7 +30,8 @@ struct weft__monitor {
     uintptr_t thread;        /* 0: there is none; written by who starts it */
     _Atomic(uint32_t) state; /* futex */
     unsigned storm;          /* short ticks to come; the monitor's */
-    unsigned lowered; /* threads that were, and are up; as of its last look */
+    /* Threads that were lowered and are up, at its last look. The monitor. */
+    _Atomic(unsigned) lowered;
     /* Somebody was stuck at the last look. Written by the monitor. */
     _Atomic(bool) stuck;
 };

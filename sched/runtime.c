@@ -153,7 +153,7 @@ static int start_monitor(struct weft_runtime *rt)
     if (rt->options.no_monitor)
         return 0;
     rt->census.limit++; /* it is not one of those that are bounded */
-    rt->background.open = true;
+    rt->background.open = rt->driver->turn == NULL; /* one thread a loop */
     return start_thread(rt, &rt->monitor.thread, "weft-mon", -1,
                         weft__monitor_main, rt);
 }
@@ -187,6 +187,7 @@ int weft__runtime_open(const weft_options *options,
         return -ENOMEM;
     rt->options = filled;
     rt->workers = filled.workers;
+    rt->threads = threads;
     rt->hooks = hooks;
     rt->driver = driver != NULL ? driver : &weft__loop_driver;
     rt->census.limit = filled.max_threads;
@@ -401,7 +402,7 @@ void weft__runtime_stop(struct weft_runtime *rt, bool join)
     /* Pairs with search(), park, weft__runtime_look(). */
     weft__xchg_sc(&rt->phase, WEFT__STOPPED);
     weft__fence_after_rmw(); /* before the look at who looks */
-    if (rt->worker != NULL && rt->worker[0].thread != 0)
+    if (rt->worker != NULL && rt->threads)
         stop_threads(rt, join);
     if (join) {
         wait_for_doors(rt);

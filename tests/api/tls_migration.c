@@ -114,7 +114,10 @@ Test(tls_migration, right_after_each_resume, .timeout = 120)
 {
     for (int i = 0; i < WORKERS; i++)
         atomic_store(&thread_of[i], 0);
-    cr_assert_eq(weft_test_run(WORKERS, all_wander, NULL), 0);
+    /* Without a monitor, so that a worker has the same thread for life. */
+    weft_options options = {
+        .size = sizeof(options), .workers = WORKERS, .no_monitor = true};
+    cr_assert_eq(weft_run_with(&options, all_wander, NULL, NULL), 0);
     cr_assert_eq(atomic_load(&wrong), 0);
     cr_assert_gt(atomic_load(&migrations), 0);
 }
