@@ -139,103 +139,103 @@ Test(stack_return, a_million_that_never_suspend_have_none, .timeout = 120)
             .size = sizeof(options), .workers = workers, .no_monitor = true};
         cr_assert_eq(weft_run_with(&options, needs_none, &workers, NULL), 0);
     }
+}
 
-    /* After a burst; the clock is virtual. */
+/* After a burst; the clock is virtual. */
 
 #define BURST 2000
 
-    static void *burst_then_nothing(void *unused)
-    {
-        (void)unused;
-        int64_t mappings = weft_test_balance().mappings;
+static void *burst_then_nothing(void *unused)
+{
+    (void)unused;
+    int64_t mappings = weft_test_balance().mappings;
+    burst(BURST);
+    int64_t more = weft_test_balance().mappings - mappings;
+    cr_expect_geq(more, BURST / 64 - 1);
+    uint64_t calls = memory_calls();
+    pause_for(WEFT_S(3));
+    cr_expect_geq(memory_calls() - calls, BURST / 2, "each its own");
+    cr_expect_lt(weft_test_balance().mappings - mappings, more);
+    calls = memory_calls();
+    weft_counters before;
+    weft_counters after;
+    weft_stats(weft_running_loop(), &before);
+    pause_for(WEFT_S(3600));
+    weft_stats(weft_running_loop(), &after);
+    cr_expect_eq(memory_calls(), calls, "nothing is left to do");
+    cr_expect_leq(after.parks - before.parks, 8);
+    return NULL;
+}
+
+/* Every tenth of a second the same: it is not given back in between. */
+static void *comes_and_goes(void *unused)
+{
+    (void)unused;
+    burst(BURST);
+    burst(BURST);
+    uint64_t before = memory_calls();
+    for (int i = 0; i < 20; i++) {
         burst(BURST);
-        int64_t more = weft_test_balance().mappings - mappings;
-        cr_expect_geq(more, BURST / 64 - 1);
-        uint64_t calls = memory_calls();
-        pause_for(WEFT_S(3));
-        cr_expect_geq(memory_calls() - calls, BURST / 2, "each its own");
-        cr_expect_lt(weft_test_balance().mappings - mappings, more);
-        calls = memory_calls();
-        weft_counters before;
-        weft_counters after;
-        weft_stats(weft_running_loop(), &before);
-        pause_for(WEFT_S(3600));
-        weft_stats(weft_running_loop(), &after);
-        cr_expect_eq(memory_calls(), calls, "nothing is left to do");
-        cr_expect_leq(after.parks - before.parks, 8);
-        return NULL;
+        pause_for(WEFT_MS(100));
     }
+    cr_expect_leq(memory_calls() - before, 64, "%llu",
+                  (unsigned long long)(memory_calls() - before));
+    return NULL;
+}
 
-    /* Every tenth of a second the same: it is not given back in between. */
-    static void *comes_and_goes(void *unused)
-    {
-        (void)unused;
-        burst(BURST);
-        burst(BURST);
-        uint64_t before = memory_calls();
-        for (int i = 0; i < 20; i++) {
-            burst(BURST);
-            pause_for(WEFT_MS(100));
-        }
-        cr_expect_leq(memory_calls() - before, 64, "%llu",
-                      (unsigned long long)(memory_calls() - before));
-        return NULL;
+static void in_simulation(weft_fn *fn)
+{
+    size_t seeds = weft_test_scaled(10);
+    weft_test_faults_open();
+    for (uint64_t seed = 0; seed < seeds; seed++) {
+        struct weft_sim_report report;
+        cr_assert_eq(
+            weft_sim_run(seed, 1 + (unsigned)seed % 3, fn, NULL, &report), 0);
+        cr_assert_eq(report.code, 0, "seed %llu", (unsigned long long)seed);
     }
+    weft_test_faults_close();
+}
 
-    static void in_simulation(weft_fn * fn)
-    {
-        size_t seeds = weft_test_scaled(10);
-        weft_test_faults_open();
-        for (uint64_t seed = 0; seed < seeds; seed++) {
-            struct weft_sim_report report;
-            cr_assert_eq(
-                weft_sim_run(seed, 1 + (unsigned)seed % 3, fn, NULL, &report),
-                0);
-            cr_assert_eq(report.code, 0, "seed %llu", (unsigned long long)seed);
-        }
-        weft_test_faults_close();
-    }
+Test(stack_return, a_burst_goes_back_once, .timeout = 120)
+{
+    in_simulation(burst_then_nothing);
+}
 
-    Test(stack_return, a_burst_goes_back_once, .timeout = 120)
-    {
-        in_simulation(burst_then_nothing);
-    }
+Test(stack_return, what_comes_again_stays, .timeout = 120)
+{
+    in_simulation(comes_and_goes);
+}
 
-    Test(stack_return, what_comes_again_stays, .timeout = 120)
-    {
-        in_simulation(comes_and_goes);
-    }
+/* And in the open: the process gets smaller. */
 
-    /* And in the open: the process gets smaller. */
+static long resident(void)
+{
+    FILE *statm = fopen("/proc/self/statm", "re");
+    long pages = 0;
+    if (fscanf(statm, "%*d %ld", &pages) != 1)
+        pages = 0;
+    fclose(statm);
+    return pages;
+}
 
-    static long resident(void)
-    {
-        FILE *statm = fopen("/proc/self/statm", "re");
-        long pages = 0;
-        if (fscanf(statm, "%*d %ld", &pages) != 1)
-            pages = 0;
-        fclose(statm);
-        return pages;
-    }
+/* A page each, at least; and many more than are kept at hand. */
+static void *resident_falls(void *unused)
+{
+    long n = 2000 + (long)weft_test_scaled(18000);
+    long before = resident();
+    (void)unused;
+    weft_future **all = put_to_sleep((size_t)n);
+    long peak = resident();
+    cr_expect_geq(peak - before, n);
+    end_all(all, (size_t)n);
+    while (resident() > peak - n / 2)
+        pause_for(WEFT_MS(10));
+    return NULL;
+}
 
-    /* A page each, at least; and many more than are kept at hand. */
-    static void *resident_falls(void *unused)
-    {
-        long n = 2000 + (long)weft_test_scaled(18000);
-        long before = resident();
-        (void)unused;
-        weft_future **all = put_to_sleep((size_t)n);
-        long peak = resident();
-        cr_expect_geq(peak - before, n);
-        end_all(all, (size_t)n);
-        while (resident() > peak - n / 2)
-            pause_for(WEFT_MS(10));
-        return NULL;
-    }
-
-    Test(stack_return, the_process_gets_smaller, .timeout = 60)
-    {
-        if (WEFT_TEST_ASAN)
-            cr_skip("AddressSanitizer keeps what was freed");
-        cr_assert_eq(weft_test_run(2, resident_falls, NULL), 0);
-    }
+Test(stack_return, the_process_gets_smaller, .timeout = 60)
+{
+    if (WEFT_TEST_ASAN)
+        cr_skip("AddressSanitizer keeps what was freed");
+    cr_assert_eq(weft_test_run(2, resident_falls, NULL), 0);
+}
