@@ -167,6 +167,7 @@ int weft__runtime_start_worker(struct weft__worker *worker)
 static int start_threads(struct weft_runtime *rt)
 {
     int rc = 0;
+    rt->threads = true;
     for (unsigned i = 0; rc == 0 && i < rt->workers; i++)
         rc = weft__runtime_start_worker(&rt->worker[i]);
     return rc < 0 ? rc : start_monitor(rt);
@@ -187,7 +188,6 @@ int weft__runtime_open(const weft_options *options,
         return -ENOMEM;
     rt->options = filled;
     rt->workers = filled.workers;
-    rt->threads = threads;
     rt->hooks = hooks;
     rt->driver = driver != NULL ? driver : &weft__loop_driver;
     rt->census.limit = filled.max_threads;

@@ -57,7 +57,7 @@ struct weft_runtime {
                                     monitor, once the runtime is open */
     struct weft__worker *worker; /* fixed */
     struct weft__loop *loop;     /* fixed */
-    bool threads;                /* it has them: no simulation; fixed */
+    bool threads;                /* it has some; fixed once it is open */
     struct weft__pool *pool;
     weft_options options; /* fixed; defaults filled in */
     struct weft__depot stacks;

@@ -16,6 +16,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "tests/support/run.h"
@@ -169,15 +170,30 @@ Test(handoff, leaves_pinned_tasks_where_they_are, .timeout = 60)
 
 /* The background. */
 
+/* By how much this thread has been lowered: the main thread never is. */
 static int nice_now(void)
 {
-    return getpriority(PRIO_PROCESS, (id_t)gettid());
+    return getpriority(PRIO_PROCESS, (id_t)gettid()) -
+           getpriority(PRIO_PROCESS, (id_t)getpid());
 }
 
+static bool is_low_already(void)
+{
+    return getpriority(PRIO_PROCESS, (id_t)getpid()) > 9;
+}
+
+static weft_ns cpu_time(void)
+{
+    struct timespec used;
+    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &used);
+    return WEFT_S(used.tv_sec) + used.tv_nsec;
+}
+
+/* Of CPU time: the machine may have other things to do. */
 static void compute_for(weft_ns time)
 {
-    weft_time until = weft_after(time);
-    while (weft_now() < until)
+    weft_ns until = cpu_time() + time;
+    while (cpu_time() < until)
         ;
 }
 
@@ -227,7 +243,7 @@ static void *beside_others(void *rounds)
 Test(background, is_for_those_that_overrun, .timeout = 60)
 {
     int rounds = 3;
-    if (nice_now() > 9)
+    if (is_low_already())
         cr_skip("no lower priority is left");
     cr_assert_eq(weft_test_run(1, beside_others, &rounds), 0);
 }
@@ -321,7 +337,7 @@ static void *two_fork(void *unused)
 
 Test(background, runs_branches, .timeout = 60)
 {
-    if (nice_now() > 9)
+    if (is_low_already())
         cr_skip("no lower priority is left");
     cr_assert_eq(weft_test_run(1, two_fork, NULL), 0);
 }
@@ -435,7 +451,7 @@ static void *both_classes(void *unused)
 
 Test(background, can_be_asked_for, .timeout = 60)
 {
-    if (nice_now() > 9)
+    if (is_low_already())
         cr_skip("no lower priority is left");
     for (unsigned workers = 1; workers <= 2; workers++)
         cr_assert_eq(weft_test_run(workers, both_classes, NULL), 0);
@@ -468,7 +484,6 @@ static void *blocks_and_says_so(void *unused)
     task[2] = weft_spawn(raise_flag, NULL);
     for (int i = 0; i < 3; i++)
         cr_expect_eq(weft_await(task[i], NULL), 0);
-    cr_expect_geq(counters().handoffs, 1);
     cr_expect_eq(counters().demotions, 0);
     return unused;
 }
