@@ -8,7 +8,8 @@
 #
 # PROGRAM is an optimised weft-perf; without it the release preset is built.
 # A row runs at two sizes, on one worker, and the difference counts: what a
-# runtime costs to start and stop cancels out. Time has little say in it (about
+# runtime costs to start and stop cancels out. There is no monitor, to which all
+# that runs under callgrind is stuck. Time has little say in it (about
 # 1 %: which queue has its turn when the first task comes), so the machine may
 # be busy. Exit status 77: nothing to compare with here (no
 # valgrind, or another compiler than the one the file names).
@@ -28,7 +29,8 @@ count() { # row, scale
     local out=$work/$1.$2
     valgrind --tool=callgrind --callgrind-out-file="$out" \
         --toggle-collect=perf_calibrate --collect-atstart=yes \
-        "$perf" micro --workers 1 --repeat 1 --json --scale "$2" "$1" \
+        "$perf" micro --workers 1 --no-monitor --repeat 1 --json \
+        --scale "$2" "$1" \
         >"$out.json" 2>"$out.log" || {
         cat "$out.log" >&2
         return 1

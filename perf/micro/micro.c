@@ -63,6 +63,7 @@ static const struct workload {
 
 struct session {
     uint64_t workers, repeat, scale;
+    bool no_monitor;
     bool json, stats;
     bool chosen[WORKLOADS];
     bool calibrate; /* as a result of its own */
@@ -87,6 +88,7 @@ static int repeat(const struct session *session, const struct workload *work,
 
     for (uint64_t i = 0; i < session->repeat; i++) {
         struct perf_micro micro = {.workers = (unsigned)session->workers,
+                                   .no_monitor = session->no_monitor,
                                    .scale = session->scale};
         int rc = work->run(&micro);
 
@@ -386,6 +388,8 @@ int perf_micro_command(int argc, char **argv)
     const struct perf_option options[] = {
         {"workers", PERF_OPTION_COUNT, &session.workers, 1, 256, 0,
          "workers (default: one for each CPU)"},
+        {"no-monitor", PERF_OPTION_FLAG, &session.no_monitor, 0, 0, 0,
+         "nobody looks for stuck workers"},
         {"repeat", PERF_OPTION_COUNT, &session.repeat, 1, REPEAT_MAX, 0,
          "runs of each workload, of which the median counts (default 5)"},
         {"scale", PERF_OPTION_COUNT, &session.scale, 1, 1000000, 0,

@@ -15,6 +15,7 @@
 /** One run: in at the top, out at the bottom. */
 struct perf_micro {
     unsigned workers;
+    bool no_monitor;
     uint64_t scale; /* counts are divided by it */
 
     uint64_t ops;

@@ -14,7 +14,9 @@
 
 int perf_micro_open(struct perf_micro *micro, weft_runtime **out)
 {
-    weft_options options = {.size = sizeof(options), .workers = micro->workers};
+    weft_options options = {.size = sizeof(options),
+                            .workers = micro->workers,
+                            .no_monitor = micro->no_monitor};
 
     return weft_runtime_new(&options, out);
 }
