@@ -13,8 +13,6 @@
 #include <errno.h>
 #include <pthread.h>
 #include <sched.h>
-#include <stdio.h>
-#include <string.h>
 #include <sys/resource.h>
 #include <time.h>
 #include <unistd.h>
@@ -495,45 +493,6 @@ Test(handoff, at_once_for_who_says_so, .timeout = 60)
     for (size_t round = weft_test_scaled(20); round > 0; round--)
         for (unsigned workers = 1; workers <= 2; workers++)
             cr_assert_eq(weft_test_run(workers, blocks_and_says_so, NULL), 0);
-}
-
-/* Who takes long is named while it does. */
-
-static void on_slow(const weft_report *report, void *text)
-{
-    if (report->kind == WEFT_REPORT_SLOW) {
-        snprintf(text, 400, "%s", report->text);
-        atomic_fetch_add(&flag, 1);
-    }
-}
-
-__attribute__((noinline)) static void *takes_long(void *unused)
-{
-    compute_until(1);
-    return unused;
-}
-
-static void *one_takes_long(void *unused)
-{
-    atomic_store(&flag, 0);
-    cr_expect_eq(weft_await(weft_spawn(takes_long, NULL), NULL), 0);
-    return unused;
-}
-
-Test(handoff, a_slow_step_is_reported_meanwhile, .timeout = 60)
-{
-    char text[400] = "";
-    weft_options options = {.size = sizeof(options),
-                            .workers = 2,
-                            .slow_report = WEFT_MS(20),
-                            .on_report = on_slow,
-                            .report_arg = text};
-    cr_assert_eq(weft_run_with(&options, one_takes_long, NULL, NULL), 0);
-    cr_expect_eq(atomic_load(&flag), 1, "once for each step");
-    cr_expect_not_null(strstr(text, " ms without a suspension"), "%s", text);
-    cr_expect_not_null(strstr(text, "takes_long@"), "%s", text);
-    options.slow_report = -1;
-    cr_expect_eq(weft_run_with(&options, one_takes_long, NULL, NULL), -EINVAL);
 }
 
 /* Threads come and go. */

@@ -8,6 +8,8 @@
 
 #include <errno.h>
 #include <sched.h>
+#include <stdio.h>
+#include <string.h>
 
 #include "sched/runtime.h"
 #include "tests/support/run.h"
@@ -152,6 +154,45 @@ static void *timer_beside_long_steps(void *unused)
 Test(monitor, has_the_clock_looked_at_after_long_steps, .timeout = 60)
 {
     cr_assert_eq(weft_test_run(2, timer_beside_long_steps, NULL), 0);
+}
+
+/* Who takes long is named while it does. */
+
+static void on_slow(const weft_report *report, void *text)
+{
+    if (report->kind == WEFT_REPORT_SLOW) {
+        snprintf(text, 400, "%s", report->text);
+        atomic_fetch_add(&flag, 1);
+    }
+}
+
+__attribute__((noinline)) static void *takes_long(void *unused)
+{
+    wait_stuck(1);
+    return unused;
+}
+
+static void *one_takes_long(void *unused)
+{
+    atomic_store(&flag, 0);
+    cr_expect_eq(weft_await(weft_spawn(takes_long, NULL), NULL), 0);
+    return unused;
+}
+
+Test(monitor, a_slow_step_is_reported_meanwhile, .timeout = 60)
+{
+    char text[400] = "";
+    weft_options options = {.size = sizeof(options),
+                            .workers = 2,
+                            .slow_report = WEFT_MS(20),
+                            .on_report = on_slow,
+                            .report_arg = text};
+    cr_assert_eq(weft_run_with(&options, one_takes_long, NULL, NULL), 0);
+    cr_expect_eq(atomic_load(&flag), 1, "once for each step");
+    cr_expect_not_null(strstr(text, " ms without a suspension"), "%s", text);
+    cr_expect_not_null(strstr(text, "takes_long@"), "%s", text);
+    options.slow_report = -1;
+    cr_expect_eq(weft_run_with(&options, one_takes_long, NULL, NULL), -EINVAL);
 }
 
 /* Asleep with the workers, and awake with the first of them. */
