@@ -10,7 +10,6 @@
 
 #include "future/dump.h"
 
-#include <errno.h>
 #include <fcntl.h>
 #include <linux/stat.h>
 

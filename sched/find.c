@@ -104,7 +104,8 @@ static struct weft__coro *find_active(struct weft__worker *worker)
     return coro;
 }
 
-/* Who is not active knows it, or is told by weft__find_is_time(). NULL: it is to end. */
+/* Who is not active knows it, or is told by weft__find_is_time(). NULL: it is
+ * to end. */
 struct weft__coro *weft__find(struct weft__worker *worker)
 {
     for (bool lost = false;; lost = true) {

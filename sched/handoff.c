@@ -13,15 +13,16 @@ static bool swap(struct weft__loop *loop, struct weft__worker *from,
     return weft__cas_sc(&loop->owner, &owner, (uintptr_t)to);
 }
 
-/* It is the monitor's guest no more. */
+/* It does not get the loop after all. */
 static void send_back(struct weft__worker *spare)
 {
     uint32_t called = WEFT__CALLED;
     weft__cas_relaxed(&spare->role, &called, WEFT__SPARE);
 }
 
-bool weft__handoff(struct weft__worker *from, uint64_t step,
-                   enum weft__verdict verdict)
+/* Under the lock, and `from` has it still: only going to sleep is in the way. */
+static bool hand_over(struct weft__worker *from, uint64_t step,
+                      enum weft__verdict verdict)
 {
     struct weft_runtime *rt = from->rt;
     bool lower =
@@ -46,10 +47,19 @@ bool weft__handoff(struct weft__worker *from, uint64_t step,
     }
     if (lower)
         weft__os->thread_lower(weft__load_relaxed(&from->tid), WEFT__LOWER);
-    weft__fetch_add_relaxed(&from->slow,
-                            1); /* have it look, at its next step */
+    weft__fetch_add_relaxed(&from->slow, 1); /* look, before the next step */
     weft__reserve_wake(to);
     return true;
+}
+
+bool weft__handoff(struct weft__worker *from, uint64_t step,
+                   enum weft__verdict verdict)
+{
+    struct weft__lock *lock = &from->rt->reserve.handing;
+    weft__lock(lock);
+    bool done = weft__worker_is_active(from) && hand_over(from, step, verdict);
+    weft__unlock(lock);
+    return done;
 }
 
 /* Blocking sections */

@@ -33,6 +33,8 @@ struct weft__worker;
 
 struct weft__reserve {
     struct weft__lock starting; /* of who starts threads: never a lowered one */
+    struct weft__lock handing; /* of who hands a loop over: the monitor, and who
+                                   says that it blocks */
     /* Bit set: this background worker sleeps, or is about to. Set by it;
      * cleared by it, or by who wakes it. */
     WEFT__APART _Atomic(uint64_t) asleep[WEFT__MAX_RESERVE / 64];
