@@ -471,41 +471,6 @@ static void *says_so(void *unused)
     return unused;
 }
 
-/* Just when the monitor comes to the same conclusion. */
-static void *computes_and_says_so(void *rounds)
-{
-    for (int i = 0; i < *(int *)rounds; i++) {
-        compute_for(WEFT_US(1000 + 100 * (i % 10)));
-        cr_expect_eq(weft_blocking_enter(), 0);
-        usleep(100);
-        cr_expect_eq(weft_blocking_exit(), 0);
-        weft_yield();
-    }
-    return NULL;
-}
-
-static void *never_lowered_by_mistake(void *rounds)
-{
-    weft_future *task[2];
-    atomic_store(&stop, 0);
-    task[0] = weft_spawn(yields, NULL);
-    task[1] = weft_spawn(computes_and_says_so, rounds);
-    cr_expect_eq(weft_await(task[1], NULL), 0);
-    atomic_store(&stop, 1);
-    cr_expect_eq(weft_await(task[0], NULL), 0);
-    for (int i = 0; i < 20; i++) {
-        cr_expect_eq(weft_sleep(WEFT_MS(1)), 0);
-        cr_expect_eq(nice_now(), 0, "an active worker is lowered");
-    }
-    return NULL;
-}
-
-Test(handoff, by_two_at_once, .timeout = 60)
-{
-    int rounds = (int)weft_test_scaled(300);
-    cr_assert_eq(weft_test_run(1, never_lowered_by_mistake, &rounds), 0);
-}
-
 static void *blocks_and_says_so(void *unused)
 {
     weft_future *task[3];
