@@ -8,6 +8,7 @@
 
 #define LONG_NS 500000  /* a step in the background that is not a good one */
 #define SHARE_NS 100000 /* until its next call gives way */
+#define YOUNG_NS INT64_C(1000000000)
 
 void weft__class_set(struct weft__coro *coro, unsigned wanted)
 {
@@ -16,6 +17,15 @@ void weft__class_set(struct weft__coro *coro, unsigned wanted)
         return;
     coro->score = WEFT__SCORE_FORCED;
     coro->home = WEFT__IN_BACKGROUND;
+}
+
+bool weft__class_suspects(const struct weft__coro *coro)
+{
+    if (!weft__load_relaxed(&coro->rt->monitor.crowd) || coro->light ||
+        coro->runner)
+        return false;
+    uint32_t now = (uint32_t)(weft__os->now() >> WEFT__BIRTH_SHIFT);
+    return now - coro->alarm.timer.tag <= YOUNG_NS >> WEFT__BIRTH_SHIFT;
 }
 
 void weft__class_begin(struct weft__worker *worker)
@@ -59,11 +69,12 @@ static enum weft__verdict verdict(struct weft__worker *worker)
     return WEFT__NO_VERDICT; /* it was nearly done */
 }
 
-/* Of many that overrun at once the first time must do. */
+/* Of many that overrun at once the first time must do, and of a suspect. */
 static unsigned rise(struct weft__worker *worker, unsigned score)
 {
-    score += weft__load_relaxed(&worker->crowded) ? WEFT__SCORE_MARKED
-                                                  : WEFT__SCORE_OVERRAN;
+    bool first = weft__load_relaxed(&worker->crowded) ||
+                 weft__load_relaxed(&worker->role) == WEFT__BACKGROUND;
+    score += first ? WEFT__SCORE_MARKED : WEFT__SCORE_OVERRAN;
     return score < WEFT__SCORE_MOST ? score : WEFT__SCORE_MOST;
 }
 

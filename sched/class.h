@@ -40,6 +40,12 @@ bool weft__class_spent(struct weft__worker *);
  * note of how it behaved. The worker that ran it. */
 void weft__class_judge(struct weft__worker *, struct weft__coro *);
 
+/** Of one that waited behind a task that overran, while there is a crowd of
+ * those: is it probably of that kind? So the young are presumed to be: what
+ * arrives together is alike. They have one step in the background, which tells.
+ * Who owns it. */
+bool weft__class_suspects(const struct weft__coro *);
+
 /** What the program wants: enum weft_class. Its creator. */
 void weft__class_set(struct weft__coro *, unsigned wanted);
 

@@ -19,7 +19,8 @@
 /* By how much a thread is lowered: beside full load it keeps a tenth of a CPU.
  * With more it would be stalled for half a second. */
 #define WEFT__LOWER 10
-/* So many of them for each CPU are a crowd. */
+/* So many of them for each CPU, still in that step, are a crowd: they keep even
+ * who is not lowered from the CPU, so there should not be more. */
 #define WEFT__CROWD 4
 
 /** Give the loop of this worker, which is in its step number `step`, to another

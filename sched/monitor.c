@@ -21,13 +21,14 @@ static bool is_up(struct weft__worker *worker)
            !weft__reserve_is_asleep(worker);
 }
 
-/* Also those in the background: one that computes is to share with them. */
+/* Also those in the background: one that computes is to share with them; and
+ * those behind others, if this one would come to them. */
 static bool anything_waits(struct weft__worker *worker, int64_t now)
 {
     struct weft__loop *loop = worker->loop;
     return weft__steal_waits(worker) ||
            (weft__worker_is_active(worker) &&
-            (weft__background_lines_up(loop->rt) ||
+            (loop->rt->monitor.behind || weft__background_lines_up(loop->rt) ||
              weft__load_relaxed(&loop->timers.next) <= now ||
              loop->rt->driver->ready(loop)));
 }
@@ -52,12 +53,14 @@ static enum weft__verdict judge(struct weft__worker *worker, uint64_t step,
         weft__store_relaxed(&worker->first_cpu, cpu);
         return WEFT__NO_VERDICT;
     }
-    if (used * 10 >= passed * 4)
-        return cpu - weft__load_relaxed(&worker->first_cpu) >= HOG_NS
-                   ? WEFT__COMPUTES
-                   : WEFT__NO_VERDICT;
-    long state = weft__os->thread_state(tid);
-    return state == 'S' || state == 'D' ? WEFT__BLOCKS : WEFT__NO_VERDICT;
+    long state = used * 10 >= passed * 4 ? 'R' : weft__os->thread_state(tid);
+    if (state == 'S' || state == 'D')
+        return WEFT__BLOCKS;
+    /* Also if it has used up its share, and waits for others just now. */
+    return state == 'R' &&
+                   cpu - weft__load_relaxed(&worker->first_cpu) >= HOG_NS
+               ? WEFT__COMPUTES
+               : WEFT__NO_VERDICT;
 }
 
 /* Or does it fire timers, say? A hint: the worker writes it as it likes. */
@@ -124,18 +127,24 @@ bool weft__monitor_look(struct weft_runtime *rt, int64_t now)
     unsigned known = weft__runtime_known(rt);
     bool stuck = false;
     bool waits = false;
+    bool behind = false;
     bool anybody = false;
-    unsigned lowered = 0;
+    unsigned overrun = 0;
     for (unsigned i = 0; i < known; i++) {
         struct weft__worker *worker = &rt->worker[i];
         if (!is_up(worker))
             continue;
         anybody = true;
-        lowered += weft__load_relaxed(&worker->lowered);
+        overrun += weft__load_relaxed(&worker->lowered) &&
+                   weft__load_relaxed(&worker->role) == WEFT__UP;
         waits |= look_at(worker, now);
+        behind |= weft__load_relaxed(&worker->stuck) != 0 &&
+                  !weft__worker_is_active(worker);
         stuck |= weft__load_relaxed(&worker->stuck) != 0;
     }
-    weft__store_relaxed(&rt->monitor.lowered, lowered);
+    weft__store_relaxed(&rt->monitor.crowd,
+                        overrun >= WEFT__CROWD * rt->workers);
+    rt->monitor.behind = behind;
     weft__store_relaxed(&rt->monitor.stuck, stuck);
     if (waits)
         weft__idle_announce(rt);

@@ -30,8 +30,9 @@ struct weft__monitor {
     uintptr_t thread;        /* 0: there is none; written by who starts it */
     _Atomic(uint32_t) state; /* futex */
     unsigned storm;          /* short ticks to come; the monitor's */
-    /* Threads that were lowered and are up, at its last look. The monitor. */
-    _Atomic(unsigned) lowered;
+    bool behind; /* something waits with those without a loop; as above */
+    /* Many threads that were lowered are still in that step. The monitor. */
+    _Atomic(bool) crowd;
     /* Somebody was stuck at the last look. Written by the monitor. */
     _Atomic(bool) stuck;
 };

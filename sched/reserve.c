@@ -13,13 +13,21 @@
 
 /* Giving away */
 
+static void give(struct weft__worker *worker, struct weft__coro *coro)
+{
+    if (weft__class_suspects(coro))
+        weft__background_push(worker->rt, coro);
+    else
+        weft__queue_inject(worker->loop, coro);
+}
+
 static void give_away_deque(struct weft__worker *worker)
 {
     void *item;
     while ((item = weft__deque_oldest(&worker->deque)) != NULL) {
         struct weft__coro *coro = weft__branch_coro(worker, item);
         if (coro != NULL)
-            weft__queue_inject(worker->loop, coro);
+            give(worker, coro);
     }
 }
 
@@ -28,9 +36,9 @@ static void give_away(struct weft__worker *worker)
 {
     struct weft__coro *coro = weft__queue_take_next(worker);
     if (coro != NULL)
-        weft__queue_inject(worker->loop, coro);
+        give(worker, coro);
     while ((coro = weft__ring_oldest(&worker->ring)) != NULL)
-        weft__queue_inject(worker->loop, coro);
+        give(worker, coro);
     give_away_deque(worker);
 }
 

@@ -13,10 +13,12 @@
  * and one among a hundred pays for them all.
  */
 #include "sched/branch.h"
+#include "sched/class.h"
 
 #define STEAL_MAX 32
 #define PAYS_NS 1000
 #define CREDIT_NS 250000 /* at most: times change */
+#define SUSPECTS 64      /* sent to the background in one visit */
 #define POOREST 8 /* hauls in a row that did not pay; no need to count more */
 
 /* `gain`: of the last haul; below 0, it was not worth it. */
@@ -53,10 +55,12 @@ static struct weft__coro *mark_stolen(struct weft__coro *coro)
 }
 
 /* Half of a long queue, within reason: each visit costs its owner a few cache
- * misses, however much is taken. */
-static size_t share(struct weft__worker *thief, size_t size)
+ * misses, however much is taken. One if it lies behind who has lost its loop:
+ * else the next one of that kind would have the rest behind it. */
+static size_t share(struct weft__worker *thief, struct weft__worker *victim,
+                    size_t size)
 {
-    if (thief->poor)
+    if (thief->poor || !weft__worker_is_active(victim))
         return 1;
     return 1 + (size / 2 < STEAL_MAX ? size / 2 : STEAL_MAX);
 }
@@ -66,7 +70,8 @@ static struct weft__coro *steal_fresh(struct weft__worker *thief,
                                       struct weft__worker *victim, size_t size)
 {
     struct weft__coro *first = NULL;
-    for (size_t i = 0; i < share(thief, size); i++) {
+    size_t most = share(thief, victim, size);
+    for (size_t i = 0; i < most; i++) {
         void *item = weft__deque_oldest(&victim->deque);
         struct weft__coro *coro = mark_stolen(weft__branch_coro(thief, item));
         if (coro == NULL)
@@ -94,7 +99,8 @@ static struct weft__coro *steal_woken(struct weft__worker *thief,
         return NULL;
     thief->haul++;
     thief->forked = false;
-    for (size_t i = 1; i < share(thief, size); i++) {
+    size_t most = share(thief, victim, size);
+    for (size_t i = 1; i < most; i++) {
         struct weft__coro *coro = mark_stolen(weft__ring_oldest(ring));
         if (coro == NULL)
             break;
@@ -153,8 +159,8 @@ struct weft__coro *weft__steal(struct weft__worker *thief)
     return thief->poor && !thief->searching ? NULL : weft__steal_now(thief);
 }
 
-struct weft__coro *weft__steal_rescue(struct weft__worker *thief,
-                                      struct weft__worker *victim)
+static struct weft__coro *take_all_kinds(struct weft__worker *thief,
+                                         struct weft__worker *victim)
 {
     struct weft__coro *coro = steal_woken(thief, victim);
     if (coro == NULL)
@@ -165,6 +171,18 @@ struct weft__coro *weft__steal_rescue(struct weft__worker *thief,
         coro = mark_stolen(weft__queue_take_next(victim));
     thief->haul = 0; /* had to be done */
     return coro;
+}
+
+struct weft__coro *weft__steal_rescue(struct weft__worker *thief,
+                                      struct weft__worker *victim)
+{
+    for (unsigned i = 0;; i++) {
+        struct weft__coro *coro = take_all_kinds(thief, victim);
+        if (coro == NULL || i == SUSPECTS || weft__worker_is_active(victim) ||
+            !weft__class_suspects(coro))
+            return coro;
+        weft__background_push(thief->rt, coro);
+    }
 }
 
 /* Looking */

@@ -93,6 +93,11 @@ void weft__background_push(weft_runtime *, struct weft__coro *)
 {
 }
 
+bool weft__class_suspects(const struct weft__coro *)
+{
+    return false;
+}
+
 void weft__background_release(struct weft__worker *)
 {
 }
