@@ -15,6 +15,7 @@
 #include "perf/files.h"
 #include "perf/json.h"
 #include "perf/stats.h"
+#include "perf/tasks.h"
 
 #define US_MAX 60000000 /* a minute */
 #define US_DIGITS 8
@@ -108,6 +109,14 @@ static void nap(struct perf_server *server, int64_t us)
     (void)rc;
 }
 
+/* The work is done also when a join says that the runtime ends. */
+static void divide(struct perf_server *server, int64_t us)
+{
+    int rc = perf_tasks_fork(server->burn_per_us, (uint64_t)us);
+
+    (void)rc;
+}
+
 typedef void spend(struct perf_server *server, int64_t us);
 
 static int answer_spend(struct perf_connection *connection, spend *how,
@@ -120,6 +129,12 @@ static int answer_spend(struct perf_connection *connection, spend *how,
     }
     how(connection->server, us);
     return reply(connection, 200, "done\n");
+}
+
+static int answer_children(struct perf_connection *connection)
+{
+    return perf_tasks_children() == 3 ? reply(connection, 200, "3 children\n")
+                                      : reply(connection, 500, "");
 }
 
 static uint64_t look(const _Atomic uint64_t *counter)
@@ -192,6 +207,12 @@ static int answer_path(struct perf_connection *connection, const char *path,
     }
     if (matches(path, n, "/sleep")) {
         return answer_spend(connection, nap, query, query_length);
+    }
+    if (matches(path, n, "/fork")) {
+        return answer_spend(connection, divide, query, query_length);
+    }
+    if (matches(path, n, "/children")) {
+        return answer_children(connection);
     }
     if (matches(path, n, "/stats")) {
         return answer_stats(connection);

@@ -6,6 +6,8 @@
  *     /burn?us=N      arithmetic worth N us of one idle core, in one step
  *     /block?us=N     a nanosleep(2) that blocks the worker
  *     /sleep?us=N     a weft_sleep()
+ *     /fork?us=N      as /burn, but divided by fork and join among all workers
+ *     /children       spawns three tasks and awaits them
  *     /file/PATH      a file below the root
  *     /sha256/PATH    its digest, read first, then computed in one step
  *     /stats          counters, as JSON

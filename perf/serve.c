@@ -30,7 +30,7 @@ struct settings {
     uint64_t port, workers, max_connections, parent;
     int64_t grace;
     const char *address, *root;
-    bool stats;
+    bool stats, no_monitor;
 
     struct perf_server server;
     weft_tcp_listener *listener;
@@ -106,6 +106,7 @@ static int run(struct settings *settings)
         .size = sizeof(options),
         .workers = (unsigned)settings->workers,
         .grace = settings->grace,
+        .no_monitor = settings->no_monitor,
     };
     weft_counters counters;
     int rc = weft_run_with(&options, serve, settings, NULL);
@@ -169,6 +170,8 @@ int perf_serve_command(int argc, char **argv)
          "for busy connections at the end (default 5s)"},
         {"stats", PERF_OPTION_FLAG, &settings.stats, 0, 0, 0,
          "print the runtime's counters at the end"},
+        {"no-monitor", PERF_OPTION_FLAG, &settings.no_monitor, 0, 0, 0,
+         "nobody looks who is stuck, to see what that costs"},
         {"follow-parent", PERF_OPTION_COUNT, &settings.parent, 1, INT32_MAX, 0,
          "end when the parent, of this process id, ends"},
         {0},

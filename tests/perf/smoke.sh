@@ -118,10 +118,13 @@ done
 check "nothing of what is outside comes out" "" \
     "$(get --path-as-is "$url/file/%2e%2e/secret" "$url/file/out" "$url/file/up/secret")"
 check "a digest of too large a file" 413 "$(status_of "$url/sha256/huge")"
-for route in "burn?us=100" "block?us=100" "sleep?us=100"; do
+for route in "burn?us=100" "block?us=100" "sleep?us=100" "fork?us=0" \
+    "fork?us=10000" children; do
     check "/$route" "200" "$(status_of "$url/$route")"
 done
 check "no number" 400 "$(status_of "$url/burn?us=x")"
+check "/fork: no number" 400 "$(status_of "$url/fork")"
+check "/children: awaited" "3 children" "$(get "$url/children")"
 check "POST" 405 "$(status_of -d hello "$url/")"
 check "POST in chunks" 405 "$(status_of -H 'Transfer-Encoding: chunked' -d hello "$url/")"
 check "POST after 100 Continue" 405 "$(status_of -H 'Expect: 100-continue' -d hello "$url/")"
