@@ -41,7 +41,7 @@ int perf_client_init(struct perf_client *client, const struct perf_peer *peer)
     return 0;
 }
 
-static void disconnect(struct perf_client *client)
+void perf_client_disconnect(struct perf_client *client)
 {
     weft_tcp *tcp;
 
@@ -54,7 +54,7 @@ static void disconnect(struct perf_client *client)
 
 void perf_client_fini(struct perf_client *client)
 {
-    disconnect(client);
+    perf_client_disconnect(client);
     pthread_mutex_destroy(&client->lock);
     free(client->buffer);
 }
@@ -217,7 +217,7 @@ static int converse(struct perf_client *client, const char *path,
     rc = receive_body(client, &body, (size_t)length);
     out->bytes = body.total;
     if (rc == 0 && (!stays_open(&response.head) || !body.done)) {
-        disconnect(client);
+        perf_client_disconnect(client);
     }
     return rc;
 }
@@ -245,7 +245,7 @@ int perf_client_get(struct perf_client *client, const char *path,
     }
     atomic_store_explicit(&client->deadline, 0, memory_order_release);
     if (rc != 0) {
-        disconnect(client);
+        perf_client_disconnect(client);
     } else if (out->status >= 400) {
         rc = -PERF_FAILURE_STATUS;
     }

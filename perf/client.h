@@ -71,6 +71,9 @@ void perf_client_fini(struct perf_client *);
 /** Connect, unless it is; 0 or -PERF_FAILURE_…. */
 int perf_client_connect(struct perf_client *);
 
+/** Close the connection, if there is one: the next request makes another. */
+void perf_client_disconnect(struct perf_client *);
+
 /** GET a path (escaped, with its query) and read the answer to its end; 0 or
  * -PERF_FAILURE_…. `out` is filled in either case. */
 int perf_client_get(struct perf_client *, const char *path,

@@ -18,29 +18,92 @@ struct perf_hog {
     weft_future *task;
 };
 
-/* A failure is not repeated without a breath. */
-static void *run_hog(void *arg)
+static bool goes_on(const struct perf_hogs *hogs)
+{
+    return !atomic_load(&hogs->stop) && !weft_cancelled();
+}
+
+static void count(struct perf_hogs *hogs, const struct perf_exchange *exchange)
+{
+    atomic_fetch_add(&hogs->done, 1);
+    if (hogs->times != NULL) {
+        perf_histogram_record(hogs->times, exchange->ended - exchange->begun);
+    }
+}
+
+/* One request. A failure is not repeated without a breath. */
+static void *ask(void *arg)
 {
     struct perf_hog *hog = arg;
     struct perf_hogs *hogs = hog->hogs;
+    struct perf_exchange exchange;
+    uint64_t n = atomic_fetch_add(&hogs->asked, 1);
+    int rc =
+        perf_client_get(&hog->client, hogs->path(hogs->context, n), &exchange);
 
-    while (!atomic_load(&hogs->stop) && !weft_cancelled()) {
-        struct perf_exchange exchange;
-        uint64_t n = atomic_fetch_add(&hogs->asked, 1);
-        int rc = perf_client_get(&hog->client, hogs->path(hogs->context, n),
-                                 &exchange);
-
-        if (rc == 0) {
-            atomic_fetch_add(&hogs->done, 1);
-        } else if (rc != -PERF_FAILURE_CANCELLED) {
-            atomic_fetch_add(&hogs->failed[-rc], 1);
-            if (weft_sleep(BREATHE) != 0) {
-                break;
-            }
-        }
+    if (hogs->fresh) {
+        perf_client_disconnect(&hog->client);
+    }
+    if (rc == 0) {
+        count(hogs, &exchange);
+    } else if (rc != -PERF_FAILURE_CANCELLED) {
+        atomic_fetch_add(&hogs->failed[-rc], 1);
+        rc = weft_sleep(BREATHE);
     }
     return NULL;
 }
+
+static void *run_hog(void *arg)
+{
+    struct perf_hog *hog = arg;
+
+    while (goes_on(hog->hogs)) {
+        ask(hog);
+    }
+    return NULL;
+}
+
+/* --- Bursts --- */
+
+static void burst(struct perf_hogs *hogs)
+{
+    for (uint64_t i = 0; i < hogs->count; i++) {
+        hogs->all[i].task = weft_spawn(ask, &hogs->all[i]);
+    }
+    for (uint64_t i = 0; i < hogs->count; i++) {
+        weft_await(hogs->all[i].task, NULL);
+        hogs->all[i].task = NULL;
+    }
+}
+
+/* A breath at a time: the end of the run does not wait for the next burst. */
+static void pause_until(const struct perf_hogs *hogs, weft_time moment)
+{
+    weft_ns left;
+
+    while (goes_on(hogs) && (left = moment - weft_now()) > 0 &&
+           weft_sleep(left < BREATHE ? left : BREATHE) == 0) {
+    }
+}
+
+/* Bursts keep to multiples of the period. One that takes longer than that
+ * drops those it runs into. */
+static void *conduct(void *arg)
+{
+    struct perf_hogs *hogs = arg;
+
+    while (goes_on(hogs)) {
+        weft_ns passed;
+
+        burst(hogs);
+        passed = weft_now() - hogs->start;
+        pause_until(hogs,
+                    hogs->start + (passed / hogs->period + 1) * hogs->period);
+    }
+    return NULL;
+}
+
+/* --- All of them --- */
 
 static void *watch(void *arg)
 {
@@ -52,6 +115,35 @@ static void *watch(void *arg)
         }
     }
     return NULL;
+}
+
+static void start_tasks(struct perf_hogs *hogs)
+{
+    hogs->watcher = weft_spawn(watch, hogs);
+    if (hogs->period > 0) {
+        hogs->conductor = weft_spawn(conduct, hogs);
+        return;
+    }
+    for (uint64_t i = 0; i < hogs->count; i++) {
+        hogs->all[i].task = weft_spawn(run_hog, &hogs->all[i]);
+    }
+}
+
+/* The conductor first: until it has ended the tasks are its own. */
+static void end_tasks(struct perf_hogs *hogs)
+{
+    if (hogs->conductor != NULL) {
+        weft_await(hogs->conductor, NULL);
+    }
+    for (uint64_t i = 0; i < hogs->count; i++) {
+        if (hogs->all[i].task != NULL) {
+            weft_await(hogs->all[i].task, NULL);
+        }
+    }
+    if (hogs->watcher != NULL) {
+        weft_cancel(hogs->watcher);
+        weft_await(hogs->watcher, NULL);
+    }
 }
 
 int perf_hogs_start(struct perf_hogs *hogs)
@@ -68,10 +160,7 @@ int perf_hogs_start(struct perf_hogs *hogs)
             return -ENOMEM;
         }
     }
-    for (uint64_t i = 0; i < hogs->count; i++) {
-        hogs->all[i].task = weft_spawn(run_hog, &hogs->all[i]);
-    }
-    hogs->watcher = weft_spawn(watch, hogs);
+    start_tasks(hogs);
     return 0;
 }
 
@@ -84,15 +173,7 @@ void perf_hogs_stop(struct perf_hogs *hogs)
     }
     hogs->per_second = (double)atomic_load(&hogs->done) / took;
     atomic_store(&hogs->stop, true);
-    for (uint64_t i = 0; i < hogs->count; i++) {
-        if (hogs->all[i].task != NULL) {
-            weft_await(hogs->all[i].task, NULL);
-        }
-    }
-    if (hogs->watcher != NULL) {
-        weft_cancel(hogs->watcher);
-        weft_await(hogs->watcher, NULL);
-    }
+    end_tasks(hogs);
     for (uint64_t i = 0; i < hogs->count; i++) {
         if (hogs->all[i].client.buffer != NULL) {
             perf_client_fini(&hogs->all[i].client);

@@ -1,18 +1,20 @@
 // SPDX-License-Identifier: MIT
 /*
- * Load in closed loop: N connections, each of which asks for something heavy
- * again and again, the next as soon as the last was answered. Their latency is
- * not measured: it is their number that counts.
+ * Load in closed loop: N connections, each of which asks for something again
+ * and again, the next as soon as the last was answered; or all at once, and
+ * again when all were answered. It is their number that counts.
  */
 #ifndef WEFT_PERF_HOGS_H
 #define WEFT_PERF_HOGS_H
 
 #include <stdatomic.h>
+#include <stdbool.h>
 #include <stdint.h>
 
 #include <weft/future.h>
 
 #include "perf/client.h"
+#include "perf/histogram.h"
 #include "perf/pace.h"
 
 struct perf_hog;
@@ -22,8 +24,12 @@ struct perf_hogs {
     perf_pace_path *path; /* what to ask for with the n-th request of all */
     void *context;
     uint64_t count;
+    bool fresh;     /* each request on a new connection */
+    weft_ns period; /* of bursts; 0: each goes on as soon as it can */
+    struct perf_histogram *times; /* of what was answered; NULL: not kept */
 
     struct perf_hog *all;
+    weft_future *conductor; /* of bursts */
     weft_future *watcher;
     atomic_bool stop;
     _Atomic uint64_t asked, done;
@@ -32,7 +38,7 @@ struct perf_hogs {
     double per_second; /* filled by perf_hogs_stop() */
 };
 
-/** Start; the first four members are filled in, the others zero. In a
+/** Start; the members up to `times` are filled in, the others zero. In a
  * coroutine. 0 or -ENOMEM. */
 int perf_hogs_start(struct perf_hogs *);
 

@@ -14,6 +14,7 @@
 
 #include <weft.h>
 
+#include "perf/closed.h"
 #include "perf/commands.h"
 #include "perf/format.h"
 #include "perf/hurry.h"
@@ -31,19 +32,35 @@ static const char *one_of(const struct perf_targets *targets, uint64_t seed,
     return targets->of[perf_random_at(seed, n) % targets->count];
 }
 
-static const char *light_path(void *context, uint64_t n)
-{
-    const struct perf_mixed *mixed = context;
-
-    return mixed->sha256 ? one_of(&mixed->tree.small, mixed->seed, n) : "/";
-}
-
 static const char *hog_path(void *context, uint64_t n)
 {
     const struct perf_mixed *mixed = context;
 
+    if (mixed->kind == PERF_HOG_MIX) {
+        return perf_shape_mix_path(&mixed->shape, ~mixed->seed, n);
+    }
     return mixed->sha256 ? one_of(&mixed->tree.big, ~mixed->seed, n)
                          : mixed->hog_path;
+}
+
+static bool is_heavy(void *context, uint64_t n)
+{
+    const struct perf_mixed *mixed = context;
+
+    return perf_shape_is_heavy(&mixed->shape, n);
+}
+
+static const char *light_path(void *context, uint64_t n)
+{
+    const struct perf_mixed *mixed = context;
+
+    if (is_heavy(context, n)) {
+        return hog_path(context, n);
+    }
+    if (mixed->sha256) {
+        return one_of(&mixed->tree.small, mixed->seed, n);
+    }
+    return mixed->shape.light_path != NULL ? mixed->shape.light_path : "/";
 }
 
 static void say(void *context, char *text, size_t size)
@@ -96,6 +113,7 @@ static int run_light(struct perf_mixed *mixed)
     struct perf_pace_plan plan = {
         .peer = &mixed->light_peer,
         .path = light_path,
+        .apart = is_heavy,
         .say = say,
         .context = mixed,
         .connections = mixed->light_connections,
@@ -106,7 +124,8 @@ static int run_light(struct perf_mixed *mixed)
         .seed = mixed->seed,
     };
 
-    return perf_pace_run(&plan, &mixed->light);
+    return mixed->shape.light_closed ? perf_closed_run(&plan, &mixed->light)
+                                     : perf_pace_run(&plan, &mixed->light);
 }
 
 /* The main coroutine. */
@@ -151,7 +170,9 @@ static int run_runtime(struct perf_mixed *mixed)
     mixed->hogs = (struct perf_hogs){.peer = &mixed->hog_peer,
                                      .path = hog_path,
                                      .context = mixed,
-                                     .count = mixed->hog_count};
+                                     .count = mixed->hog_count,
+                                     .fresh = mixed->shape.fresh_hogs,
+                                     .period = mixed->shape.burst};
     mixed->foreign = (struct perf_foreign){.root = mixed->root,
                                            .count = mixed->walker_count};
     perf_hurry();
@@ -162,8 +183,11 @@ static int run_runtime(struct perf_mixed *mixed)
 
 static int run_with_server(struct perf_mixed *mixed)
 {
-    int rc = perf_process_start(&mixed->process, mixed->root,
-                                (unsigned)mixed->workers);
+    int rc;
+
+    mixed->process.no_monitor = mixed->shape.no_monitor;
+    rc = perf_process_start(&mixed->process, mixed->root,
+                            (unsigned)mixed->workers);
 
     if (rc != 0) {
         fprintf(stderr, "weft-perf mixed: the server did not start: %s\n",
@@ -236,35 +260,59 @@ static int complain(const char *what)
     return 2;
 }
 
-/* What the hogs are to do; 0 or an exit status. */
+static void set_hog(struct perf_mixed *mixed, enum perf_hog_kind kind,
+                    const char *route, uint64_t us)
+{
+    mixed->kind = kind;
+    snprintf(mixed->hog_path, sizeof(mixed->hog_path), "%s?us=%llu", route,
+             (unsigned long long)us);
+}
+
+static void choose_hog(struct perf_mixed *mixed)
+{
+    if (mixed->sha256) {
+        mixed->kind = PERF_HOG_SHA256;
+    } else if (mixed->shape.burn_mix != NULL) {
+        mixed->kind = PERF_HOG_MIX;
+    } else if (mixed->block_us > 0) {
+        set_hog(mixed, PERF_HOG_BLOCK, "/block", mixed->block_us);
+    } else if (mixed->shape.fork_us > 0) {
+        set_hog(mixed, PERF_HOG_FORK, "/fork", mixed->shape.fork_us);
+    } else {
+        mixed->burn_us = mixed->burn_us > 0 ? mixed->burn_us : 10000;
+        set_hog(mixed, PERF_HOG_BURN, "/burn", mixed->burn_us);
+    }
+}
+
+/* What is to be asked for; 0 or an exit status. */
 static int choose(struct perf_mixed *mixed)
 {
-    int kinds = mixed->sha256 + (mixed->burn_us > 0) + (mixed->block_us > 0);
+    const struct perf_shape *shape = &mixed->shape;
+    const char *wrong = perf_shape_prepare(&mixed->shape);
+    int kinds = mixed->sha256 + (mixed->burn_us > 0) + (mixed->block_us > 0) +
+                (shape->burn_mix != NULL) + (shape->fork_us > 0);
 
+    if (wrong != NULL) {
+        return complain(wrong);
+    }
     if (kinds > 1) {
-        return complain("one of --sha256, --burn-us and --block-us");
+        return complain("one of --sha256, --burn-us, --burn-mix, --block-us "
+                        "and --fork-us");
+    }
+    if (mixed->sha256 && shape->light_path != NULL) {
+        return complain("--light-path: with --sha256 they are small files");
     }
     if ((mixed->sha256 || mixed->walker_count > 0) && mixed->root == NULL) {
         return complain("--sha256 and --walkers need --root");
     }
-    if (mixed->sha256) {
-        mixed->kind = PERF_HOG_SHA256;
-    } else if (mixed->block_us > 0) {
-        mixed->kind = PERF_HOG_BLOCK;
-        snprintf(mixed->hog_path, sizeof(mixed->hog_path), "/block?us=%llu",
-                 (unsigned long long)mixed->block_us);
-    } else {
-        mixed->kind = PERF_HOG_BURN;
-        mixed->burn_us = mixed->burn_us > 0 ? mixed->burn_us : 10000;
-        snprintf(mixed->hog_path, sizeof(mixed->hog_path), "/burn?us=%llu",
-                 (unsigned long long)mixed->burn_us);
-    }
+    choose_hog(mixed);
     return 0;
 }
 
 static int parse(struct perf_mixed *mixed, int argc, char **argv)
 {
-    const struct perf_option options[] = {
+    struct perf_option options[PERF_SHAPE_OPTIONS_MAX];
+    const struct perf_option own[] = {
         {"light-rate", PERF_OPTION_COUNT, &mixed->light_rate, 1, 1000000, 0,
          "light requests a second (default 500)"},
         {"light-connections", PERF_OPTION_COUNT, &mixed->light_connections, 1,
@@ -302,6 +350,7 @@ static int parse(struct perf_mixed *mixed, int argc, char **argv)
         "process of its own.\nExit status 0: everything was answered.",
         options, NULL};
 
+    perf_shape_options(&mixed->shape, own, options);
     return perf_options_parse(&command, argc, argv);
 }
 

@@ -13,12 +13,19 @@
 
 #include "perf/foreign.h"
 #include "perf/hogs.h"
+#include "perf/mixed_shape.h"
 #include "perf/pace.h"
 #include "perf/process.h"
 #include "perf/tree.h"
 
 /** What a hog asks for. */
-enum perf_hog_kind { PERF_HOG_BURN, PERF_HOG_BLOCK, PERF_HOG_SHA256 };
+enum perf_hog_kind {
+    PERF_HOG_BURN,
+    PERF_HOG_BLOCK,
+    PERF_HOG_SHA256,
+    PERF_HOG_MIX,
+    PERF_HOG_FORK
+};
 
 struct perf_mixed {
     /* From the command line. */
@@ -27,9 +34,10 @@ struct perf_mixed {
     int64_t duration;
     const char *root;
     bool sha256, json, stats, poisson;
+    struct perf_shape shape;
 
     enum perf_hog_kind kind;
-    char hog_path[64]; /* of BURN and BLOCK */
+    char hog_path[64]; /* of BURN, BLOCK and FORK */
     struct perf_tree tree;
     struct perf_process process;
     struct perf_peer light_peer, hog_peer;

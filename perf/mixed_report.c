@@ -47,6 +47,22 @@ static const char *light_text(const struct perf_mixed *mixed)
     return mixed->sha256 ? "small files (up to 16 KiB)" : "short answers";
 }
 
+static struct sentence light_pace(const struct perf_mixed *mixed)
+{
+    return mixed->shape.light_closed
+               ? sentence("asked for by %s connections without a pause",
+                          perf_format_count(mixed->light_connections).s)
+               : sentence("asked for %s times a second, whatever the server "
+                          "did",
+                          perf_format_count(mixed->light_rate).s);
+}
+
+/* Light ones alone. */
+static uint64_t light_done(const struct perf_mixed *mixed)
+{
+    return look(&mixed->light.done) - look(&mixed->light.apart_done);
+}
+
 static struct sentence hog_text(const struct perf_mixed *mixed)
 {
     switch (mixed->kind) {
@@ -55,6 +71,13 @@ static struct sentence hog_text(const struct perf_mixed *mixed)
     case PERF_HOG_BLOCK:
         return sentence("system calls that block for %s",
                         perf_format_ns((double)mixed->block_us * 1e3).s);
+    case PERF_HOG_MIX:
+        return sentence("computations worth one of %s us of an idle core",
+                        mixed->shape.burn_mix);
+    case PERF_HOG_FORK:
+        return sentence("computations worth %s of an idle core, divided among "
+                        "all workers",
+                        perf_format_ns((double)mixed->shape.fork_us * 1e3).s);
     default:
         return sentence("computations worth %s of an idle core",
                         perf_format_ns((double)mixed->burn_us * 1e3).s);
@@ -63,22 +86,66 @@ static struct sentence hog_text(const struct perf_mixed *mixed)
 
 static void light_rows(const struct perf_mixed *mixed, struct perf_table *table)
 {
-    const struct perf_pace_result *light = &mixed->light;
+    bool closed = mixed->shape.light_closed;
 
     perf_table_row(
-        table, "light requests", perf_format_count(look(&light->done)).s,
-        sentence("%s, asked for %s times a second, whatever the "
-                 "server did",
-                 light_text(mixed), perf_format_count(mixed->light_rate).s)
-            .s);
+        table, "light requests", perf_format_count(light_done(mixed)).s,
+        sentence("%s, %s", light_text(mixed), light_pace(mixed).s).s);
     perf_table_row(table, "  half within", percentile(mixed, 50).s,
-                   "from the moment the request was due to its whole answer");
+                   closed ? "from the moment it was sent to its whole answer"
+                          : "from the moment the request was due to its whole "
+                            "answer");
     perf_table_row(table, "  99 % within", percentile(mixed, 99).s,
                    "one in a hundred took longer than this");
     perf_table_row(table, "  99.9 % within", percentile(mixed, 99.9).s,
                    "one in a thousand took longer than this");
     perf_table_row(table, "  slowest", percentile(mixed, 100).s,
                    "the worst of all");
+}
+
+static double seconds(const struct perf_mixed *mixed)
+{
+    return (double)(mixed->light.end - mixed->light.start) / 1e9;
+}
+
+static double apart_per_second(const struct perf_mixed *mixed)
+{
+    double took = seconds(mixed);
+
+    return took > 0 ? (double)look(&mixed->light.apart_done) / took : 0;
+}
+
+/* Heavy ones on the connections of the light ones. */
+static void apart_rows(const struct perf_mixed *mixed, struct perf_table *table)
+{
+    const struct perf_pace_result *light = &mixed->light;
+
+    if (mixed->shape.heavy_every == 0) {
+        return;
+    }
+    perf_table_row(table, "heavy among them",
+                   perf_format_count(look(&light->apart_done)).s,
+                   sentence("%s, one request in %llu of these connections",
+                            hog_text(mixed).s,
+                            (unsigned long long)mixed->shape.heavy_every)
+                       .s);
+    perf_table_row(table, "  a second",
+                   perf_format_real(apart_per_second(mixed)).s,
+                   "as often as the schedule wants");
+    perf_table_row(
+        table, "  half within",
+        perf_format_ns((double)perf_histogram_percentile(&light->apart, 50)).s,
+        "they are not among the times of the light ones");
+    perf_table_row(
+        table, "  99 % within",
+        perf_format_ns((double)perf_histogram_percentile(&light->apart, 99)).s,
+        "one in a hundred took longer than this");
+}
+
+static const char *hog_pace(const struct perf_mixed *mixed)
+{
+    return mixed->shape.burst > 0 ? "all at once, again and again"
+                                  : "as many as were managed";
 }
 
 static void hog_rows(const struct perf_mixed *mixed, struct perf_table *table)
@@ -88,13 +155,13 @@ static void hog_rows(const struct perf_mixed *mixed, struct perf_table *table)
     }
     perf_table_row(
         table, "heavy requests", perf_format_count(look(&mixed->hogs.done)).s,
-        sentence("%s, %llu at a time, as many as were managed",
-                 hog_text(mixed).s, (unsigned long long)mixed->hog_count)
+        sentence("%s, %llu at a time, %s", hog_text(mixed).s,
+                 (unsigned long long)mixed->hog_count, hog_pace(mixed))
             .s);
     perf_table_row(table, "  a second",
                    perf_format_real(mixed->hogs.per_second).s,
                    "the heavy work that got done meanwhile");
-    if (mixed->longest_step_us >= 0) {
+    if (mixed->longest_step_us > 0) {
         perf_table_row(
             table, "  longest step",
             perf_format_ns(mixed->longest_step_us * 1e3).s,
@@ -146,6 +213,9 @@ static void error_rows(const struct perf_mixed *mixed, struct perf_table *table)
     perf_table_row(table, "not answered", perf_format_count(errors).s,
                    errors == 0 ? "everything was answered"
                                : "see the list of errors below");
+    if (mixed->shape.light_closed) {
+        return; /* it had no schedule to keep */
+    }
     perf_table_row(
         table, "generator late",
         perf_format_ns((double)perf_histogram_percentile(&light->late, 99)).s,
@@ -190,6 +260,7 @@ static int print_table(const struct perf_mixed *mixed)
 
     perf_table_init(&table, "lrl");
     light_rows(mixed, &table);
+    apart_rows(mixed, &table);
     hog_rows(mixed, &table);
     walker_rows(mixed, &table);
     error_rows(mixed, &table);
@@ -206,16 +277,31 @@ static int print_table(const struct perf_mixed *mixed)
 
 static void hogs_json(const struct perf_mixed *mixed, struct perf_json *json)
 {
-    static const char *const kinds[] = {"burn", "block", "sha256"};
+    static const char *const kinds[] = {"burn", "block", "sha256", "mix",
+                                        "fork"};
 
     perf_json_open(json, "hogs");
     perf_json_text(json, "kind", kinds[mixed->kind]);
+    perf_json_flag(json, "fresh", mixed->shape.fresh_hogs);
+    perf_json_count(json, "burst_ms", (uint64_t)(mixed->shape.burst / 1000000));
     perf_json_count(json, "count", mixed->hog_count);
     perf_json_count(json, "done", look(&mixed->hogs.done));
     perf_json_count(json, "failed", perf_hogs_failures(&mixed->hogs));
     perf_json_real(json, "per_second", mixed->hogs.per_second);
     perf_json_real(json, "longest_step_us", mixed->longest_step_us);
     perf_json_real(json, "longest_step_cpu_us", mixed->longest_step_cpu_us);
+    perf_json_close(json);
+}
+
+/* Heavy requests on connections of the light ones: also in their counts, not in
+ * their times. */
+static void apart_json(const struct perf_mixed *mixed, struct perf_json *json)
+{
+    perf_json_open(json, "apart");
+    perf_json_count(json, "every", mixed->shape.heavy_every);
+    perf_json_count(json, "done", look(&mixed->light.apart_done));
+    perf_json_real(json, "per_second", apart_per_second(mixed));
+    perf_report_histogram_json(&mixed->light.apart, json, "corrected_us");
     perf_json_close(json);
 }
 
@@ -248,8 +334,11 @@ static int print_json(const struct perf_mixed *mixed)
     perf_json_open(&json, "light");
     perf_json_count(&json, "rate", mixed->light_rate);
     perf_json_count(&json, "connections", mixed->light_connections);
+    perf_json_text(&json, "path", mixed->shape.light_path);
+    perf_json_flag(&json, "closed", mixed->shape.light_closed);
     perf_report_json(&mixed->light, &json);
     perf_json_close(&json);
+    apart_json(mixed, &json);
     hogs_json(mixed, &json);
     walkers_json(mixed, &json);
     perf_json_value(&json, "server",

@@ -65,6 +65,7 @@ int perf_pace_result_init(struct perf_pace_result *result)
     memset(result, 0, sizeof(*result));
     rc = perf_histogram_init(&result->intended);
     rc = rc != 0 ? rc : perf_histogram_init(&result->actual);
+    rc = rc != 0 ? rc : perf_histogram_init(&result->apart);
     rc = rc != 0 ? rc : perf_histogram_init(&result->late);
     if (rc != 0) {
         perf_pace_result_fini(result);
@@ -76,6 +77,7 @@ void perf_pace_result_fini(struct perf_pace_result *result)
 {
     perf_histogram_fini(&result->intended);
     perf_histogram_fini(&result->actual);
+    perf_histogram_fini(&result->apart);
     perf_histogram_fini(&result->late);
 }
 
@@ -178,6 +180,25 @@ static int wait_for_order(struct line *line)
     return 0;
 }
 
+static bool is_apart(const struct line *line)
+{
+    const struct perf_pace_plan *plan = line->pace->plan;
+
+    return plan->apart != NULL && plan->apart(plan->context, line->number);
+}
+
+static void record_time(struct line *line, const struct perf_exchange *exchange)
+{
+    struct perf_pace_result *result = line->pace->result;
+
+    if (is_apart(line)) {
+        perf_histogram_record(&result->apart, exchange->ended - line->intended);
+        return;
+    }
+    perf_histogram_record(&result->intended, exchange->ended - line->intended);
+    perf_histogram_record(&result->actual, exchange->ended - exchange->begun);
+}
+
 /* Count a request that is over. A failure that came quickly is no latency. */
 static void record(struct line *line, const struct perf_exchange *exchange,
                    int rc)
@@ -190,6 +211,7 @@ static void record(struct line *line, const struct perf_exchange *exchange,
     }
     if (rc == 0) {
         add(&result->done, 1);
+        add(&result->apart_done, is_apart(line));
         add(&result->bytes, exchange->bytes);
     } else if (rc == -PERF_FAILURE_CANCELLED) {
         add(&result->in_flight, 1);
@@ -198,10 +220,7 @@ static void record(struct line *line, const struct perf_exchange *exchange,
     }
     if (rc == 0 || rc == -PERF_FAILURE_CANCELLED ||
         rc == -PERF_FAILURE_TIMEOUT) {
-        perf_histogram_record(&result->intended,
-                              exchange->ended - line->intended);
-        perf_histogram_record(&result->actual,
-                              exchange->ended - exchange->begun);
+        record_time(line, exchange);
     }
 }
 
@@ -324,7 +343,7 @@ static weft_time next_moment(const struct perf_pace_plan *plan, weft_time begin,
     return begin + (weft_ns)((double)n * 1e9 / plan->rate);
 }
 
-static weft_ns cpu_time(void)
+weft_ns perf_pace_cpu_time(void)
 {
     struct rusage usage;
 
@@ -366,13 +385,13 @@ static void dispatch(struct pace *pace)
         }
         if (!counted && counts(pace, moment)) {
             counted = true;
-            result->cpu = -cpu_time();
+            result->cpu = -perf_pace_cpu_time();
         }
         offer(pace, moment);
         moment = next_moment(plan, begin, moment, n, &random);
     }
     result->end = weft_now();
-    result->cpu = counted ? result->cpu + cpu_time() : 0;
+    result->cpu = counted ? result->cpu + perf_pace_cpu_time() : 0;
 }
 
 /* Wait, for as long as a request may take, for those under way. */

@@ -26,14 +26,19 @@
 /** What to ask for with the n-th request; the text outlives the run. */
 typedef const char *perf_pace_path(void *context, uint64_t n);
 
+/** Whether the n-th request is of another kind than the rest: its time is not to
+ * be mixed with theirs. */
+typedef bool perf_pace_apart(void *context, uint64_t n);
+
 /** Something to say behind the progress bar. */
 typedef void perf_pace_say(void *context, char *text, size_t size);
 
 struct perf_pace_plan {
     const struct perf_peer *peer;
     perf_pace_path *path;
-    perf_pace_say *say; /* may be NULL */
-    void *context;      /* of both */
+    perf_pace_apart *apart; /* may be NULL: none is */
+    perf_pace_say *say;     /* may be NULL */
+    void *context;          /* of all three */
     uint64_t connections;
     double rate;              /* a second */
     weft_ns warmup, duration; /* what arrives in the warm-up is not counted */
@@ -44,7 +49,8 @@ struct perf_pace_plan {
 
 /**
  * What it came to: sent = done + failed + in_flight. `offered` arrivals were on
- * the schedule; what of them was never sent is `unsent`.
+ * the schedule; what of them was never sent is `unsent`. All of these count
+ * those that are kept apart, too.
  */
 struct perf_pace_result {
     _Atomic uint64_t offered, sent, done, in_flight, unsent, bytes;
@@ -57,12 +63,18 @@ struct perf_pace_result {
      * that were not answered when all ended (with the time they had taken so
      * far): from the intended start, and from the actual one. */
     struct perf_histogram intended, actual;
+    /* The same, from the intended start, of those that are kept apart. */
+    struct perf_histogram apart;
+    _Atomic uint64_t apart_done;
     /* How late the generator itself was, with a free connection at hand. */
     struct perf_histogram late;
 };
 
 int perf_pace_result_init(struct perf_pace_result *);
 void perf_pace_result_fini(struct perf_pace_result *);
+
+/** CPU time of this process so far, all threads. */
+weft_ns perf_pace_cpu_time(void);
 
 /** All that failed. */
 uint64_t perf_pace_failures(const struct perf_pace_result *);

@@ -143,6 +143,9 @@ static int spawn_serve(struct perf_process *process, const char *root,
     if (workers > 0) {
         append(&arguments, "--workers", count);
     }
+    if (process->no_monitor) {
+        append(&arguments, "--no-monitor", NULL);
+    }
     return spawn(process, arguments.of, output);
 }
 

@@ -6,6 +6,7 @@
 #ifndef WEFT_PERF_PROCESS_H
 #define WEFT_PERF_PROCESS_H
 
+#include <stdbool.h>
 #include <stdint.h>
 #include <sys/types.h>
 
@@ -13,6 +14,7 @@ struct perf_process {
     pid_t pid;
     int output; /* its standard output */
     uint16_t port;
+    bool no_monitor; /* an option of the server; set before the start */
 };
 
 /** Start it and wait until it listens; on a thread that lives as long as the

@@ -186,6 +186,24 @@ check "mixed: the walkers' bytes" "$(cat "$work"/small/* | wc -c)" \
     "$(sed -n 's/.*"walk_bytes":\([0-9]*\),.*/\1/p' <<<"$json")"
 check "mixed: a table" yes "$("$perf" mixed --hogs 1 --light-rate 50 --duration 0.5 |
     grep -q 'everything was answered' && echo yes)"
+for shape in "--burn-mix 100,300,1000" "--fork-us 2000" "--fresh-hogs" \
+    "--fresh-hogs --block-us 1000" "--burst 20" "--burst 20 --fresh-hogs" \
+    "--heavy-every 5 --hogs 0" "--heavy-every 5 --fork-us 2000" \
+    "--light-path /children" "--light-closed" "--no-monitor --workers 2"; do
+    # shellcheck disable=SC2086
+    json=$("$perf" mixed --hogs 2 $shape --light-rate 100 --duration 0.2 --json)
+    check "mixed $shape: all answered" '0 "fine":true' "$? $(grep -o '"fine":true' <<<"$json")"
+done
+check "mixed: the heavy ones are apart" '"every":5,"done":10' "$("$perf" mixed --hogs 0 \
+    --heavy-every 5 --burn-us 100 --light-rate 500 --duration 0.1 --json |
+    grep -o '"every":5,"done":10')"
+check "mixed: a light path that is not there" 1 "$("$perf" mixed --light-path /nothing \
+    --duration 0.2 >/dev/null 2>&1; echo $?)"
+for wrong in "--burn-mix 3,x" "--burn-mix 3 --fork-us 3" "--light-path x" \
+    "--light-closed --heavy-every 3" "--heavy-every 1" "--burst x"; do
+    # shellcheck disable=SC2086
+    check "mixed $wrong: refused" 2 "$("$perf" mixed $wrong >/dev/null 2>&1; echo $?)"
+done
 
 # --- micro ---
 names=$("$perf" micro --help | sed -n '/^workloads/,/^$/s/^  \([a-z_]*\) .*/\1/p')
