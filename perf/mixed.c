@@ -19,6 +19,7 @@
 #include "perf/format.h"
 #include "perf/hurry.h"
 #include "perf/limits.h"
+#include "perf/mixed_suite.h"
 #include "perf/options.h"
 #include "perf/random.h"
 
@@ -354,6 +355,18 @@ static int parse(struct perf_mixed *mixed, int argc, char **argv)
     return perf_options_parse(&command, argc, argv);
 }
 
+/* What was given is for all of them; but for what they are, which is theirs. */
+static int run_shapes(const struct perf_mixed *mixed, int argc, char **argv)
+{
+    static struct perf_suite suite;
+
+    suite.runs = mixed->shape.runs;
+    suite.json = mixed->json;
+    suite.options = argv;
+    suite.option_count = argc;
+    return perf_suite_run(&suite);
+}
+
 int perf_mixed_command(int argc, char **argv)
 {
     /* Static because it is large, and there is one. */
@@ -362,6 +375,7 @@ int perf_mixed_command(int argc, char **argv)
                                       .hog_count = 4,
                                       .client_workers = 1,
                                       .seed = 1,
+                                      .shape.runs = 3,
                                       .duration = WEFT_S(10)};
     int rc = parse(&mixed, argc, argv);
 
@@ -371,6 +385,9 @@ int perf_mixed_command(int argc, char **argv)
     rc = rc > 0 ? complain("takes options only") : choose(&mixed);
     if (rc != 0) {
         return rc;
+    }
+    if (mixed.shape.shapes) {
+        return run_shapes(&mixed, argc, argv);
     }
     perf_limits_raise();
     if (mixed.sha256 && scan(&mixed) != 0) {

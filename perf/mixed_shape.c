@@ -11,6 +11,7 @@
 
 #include <weft/time.h>
 
+#include "perf/mixed_suite.h"
 #include "perf/random.h"
 
 #define US_MAX 60000000
@@ -36,6 +37,10 @@ void perf_shape_options(struct perf_shape *shape, const struct perf_option *own,
          "the light ones not on a schedule but without a pause"},
         {"no-monitor", PERF_OPTION_FLAG, &shape->no_monitor, 0, 0, 0,
          "the server's, to see what that costs"},
+        {"shapes", PERF_OPTION_FLAG, &shape->shapes, 0, 0, 0,
+         "many shapes of load, one after the other, in one table"},
+        {"runs", PERF_OPTION_COUNT, &shape->runs, 1, PERF_SUITE_RUNS_MAX, 0,
+         "of each of them; medians count (default 3)"},
         {0},
     };
 

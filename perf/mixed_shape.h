@@ -20,6 +20,8 @@ struct perf_shape {
     uint64_t fork_us, heavy_every;     /* 0: not given */
     int64_t burst;
     bool fresh_hogs, light_closed, no_monitor;
+    bool shapes; /* mixed_suite.h … */
+    uint64_t runs;
 
     char mix[PERF_SHAPE_MIX_MAX][32]; /* a path for each length of the mix */
     unsigned mixed;                   /* how many */

@@ -115,5 +115,5 @@ Test(mixed_shape, options_stand_behind_those_of_the_command)
     while (all[n].name != NULL) {
         n++;
     }
-    cr_expect_eq(n, 9);
+    cr_expect_eq(n, 11);
 }

@@ -204,6 +204,12 @@ for wrong in "--burn-mix 3,x" "--burn-mix 3 --fork-us 3" "--light-path x" \
     # shellcheck disable=SC2086
     check "mixed $wrong: refused" 2 "$("$perf" mixed $wrong >/dev/null 2>&1; echo $?)"
 done
+json=$("$perf" mixed --shapes --runs 1 --duration 0.1 --light-rate 100 --workers 2 --json 2>"$work/shapes")
+check "mixed --shapes: exit status" 0 $?
+check "mixed --shapes: all of them" "$(wc -l <"$work/shapes")" "$(grep -o '"title"' <<<"$json" | wc -l)"
+check "mixed --shapes: each has run" "$(wc -l <"$work/shapes")" \
+    "$(grep -o '"runs":1,"unanswered":0' <<<"$json" | wc -l)"
+check "mixed --shapes: what is no option" 2 "$("$perf" mixed --shapes more >/dev/null 2>&1; echo $?)"
 
 # --- micro ---
 names=$("$perf" micro --help | sed -n '/^workloads/,/^$/s/^  \([a-z_]*\) .*/\1/p')
