@@ -31,6 +31,14 @@ static void count(struct perf_hogs *hogs, const struct perf_exchange *exchange)
     }
 }
 
+/* Cut short by cancellation, which whoever asks again looks for. */
+static void breathe(void)
+{
+    int rc = weft_sleep(BREATHE);
+
+    (void)rc;
+}
+
 /* One request. A failure is not repeated without a breath. */
 static void *ask(void *arg)
 {
@@ -48,7 +56,7 @@ static void *ask(void *arg)
         count(hogs, &exchange);
     } else if (rc != -PERF_FAILURE_CANCELLED) {
         atomic_fetch_add(&hogs->failed[-rc], 1);
-        rc = weft_sleep(BREATHE);
+        breathe();
     }
     return NULL;
 }

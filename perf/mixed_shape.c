@@ -58,7 +58,7 @@ static const char *read_mix(struct perf_shape *shape)
     if (strlen(shape->burn_mix) >= sizeof(text)) {
         return "--burn-mix: too long a list";
     }
-    strcpy(text, shape->burn_mix);
+    snprintf(text, sizeof(text), "%s", shape->burn_mix);
     shape->mixed = 0;
     for (char *one = strtok_r(text, ",", &rest); one != NULL;
          one = strtok_r(NULL, ",", &rest)) {
