@@ -25,10 +25,10 @@ WEFT__INLINE void init(weft_future *task, enum weft__kind kind, weft_fn *fn,
 {
     struct weft__coro *coro = &task->coro;
     weft__store_relaxed(&coro->wake, 0);
-    coro->flags = WEFT__CORO_FRESH;
+    coro->flags = WEFT__CORO_FRESH | WEFT__CORO_SCORED;
     coro->stack_class = WEFT__STACK_DEFAULT;
     coro->told = 0;
-    coro->score = 0;
+    coro->score = WEFT__SCORE_NEW;
     coro->blocks = 0;
     coro->pins = 0;
     coro->light = 0;

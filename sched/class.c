@@ -8,11 +8,21 @@
 
 #define LONG_NS 500000  /* a step in the background that is not a good one */
 #define SHARE_NS 100000 /* until its next call gives way */
-#define YOUNG_NS INT64_C(1000000000)
+
+static void set_score(struct weft__coro *coro, unsigned score)
+{
+    coro->score = score & 7;
+    if (score > 0)
+        coro->flags |= WEFT__CORO_SCORED;
+    else
+        coro->flags &= (uint8_t)~WEFT__CORO_SCORED;
+}
 
 void weft__class_set(struct weft__coro *coro, unsigned wanted)
 {
     coro->light = wanted == WEFT_CLASS_LIGHT;
+    if (coro->light)
+        set_score(coro, 0);
     if (wanted != WEFT_CLASS_BACKGROUND || !coro->rt->background.open)
         return;
     coro->score = WEFT__SCORE_FORCED;
@@ -21,11 +31,7 @@ void weft__class_set(struct weft__coro *coro, unsigned wanted)
 
 bool weft__class_suspects(const struct weft__coro *coro)
 {
-    if (!weft__load_relaxed(&coro->rt->monitor.crowd) || coro->light ||
-        coro->runner)
-        return false;
-    uint32_t now = (uint32_t)(weft__os->now() >> WEFT__BIRTH_SHIFT);
-    return now - coro->alarm.timer.tag <= YOUNG_NS >> WEFT__BIRTH_SHIFT;
+    return weft__load_relaxed(&coro->rt->monitor.crowd) && coro->score > 0;
 }
 
 void weft__class_begin(struct weft__worker *worker)
@@ -69,18 +75,16 @@ static enum weft__verdict verdict(struct weft__worker *worker)
     return WEFT__NO_VERDICT; /* it was nearly done */
 }
 
-/* Of many that overrun at once the first time must do, and of a suspect. */
-static unsigned rise(struct weft__worker *worker, unsigned score)
+static unsigned rise(unsigned score)
 {
-    bool first = weft__load_relaxed(&worker->crowded) ||
-                 weft__load_relaxed(&worker->role) == WEFT__BACKGROUND;
-    score += first ? WEFT__SCORE_MARKED : WEFT__SCORE_OVERRAN;
+    score += WEFT__SCORE_OVERRAN;
     return score < WEFT__SCORE_MOST ? score : WEFT__SCORE_MOST;
 }
 
+/* Faster from high up. */
 static unsigned fall(unsigned score)
 {
-    return score < WEFT__SCORE_GOOD ? 0 : score - WEFT__SCORE_GOOD;
+    return score > WEFT__SCORE_NEW ? score - 2 : score > 0 ? score - 1 : 0;
 }
 
 static void mark(struct weft__worker *worker, struct weft__coro *coro)
@@ -98,20 +102,14 @@ static void mark(struct weft__worker *worker, struct weft__coro *coro)
 void weft__class_judge(struct weft__worker *worker, struct weft__coro *coro)
 {
     enum weft__verdict it = verdict(worker);
-    if (it == WEFT__SAID_SO)
-        it = WEFT__NO_VERDICT;
-    if (coro->pins > 0 || coro->light || coro->runner)
+    bool overran = it == WEFT__COMPUTES || it == WEFT__BLOCKS;
+    if (coro->light || coro->runner || (coro->pins > 0 && overran))
         return;
-    if (it != WEFT__NO_VERDICT)
+    if (overran)
         coro->blocks = it == WEFT__BLOCKS;
     if (coro->score == WEFT__SCORE_FORCED)
         return;
-    coro->score = (it != WEFT__NO_VERDICT ? rise(worker, coro->score)
-                                          : fall(coro->score)) &
-                  7;
-    if (coro->score > 0)
-        coro->flags |= WEFT__CORO_SCORED;
-    else
-        coro->flags &= (uint8_t)~WEFT__CORO_SCORED;
-    mark(worker, coro);
+    set_score(coro, overran ? rise(coro->score) : fall(coro->score));
+    if (coro->pins == 0)
+        mark(worker, coro);
 }

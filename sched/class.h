@@ -1,17 +1,19 @@
 // SPDX-License-Identifier: MIT
 /*
  * Which tasks belong in the background. Each has a score, which goes up by
- * OVERRAN when a step of it was too long while others waited, and down by GOOD
- * with each other step:
+ * OVERRAN when a step of it was too long while others waited, and down with
+ * each other step:
  *
  *   0                       light, as nearly all are
+ *   NEW                     not known yet: two steps, and it is
  *   from MARKED on          runs in the background
- *   down to CLEARED again   light
+ *   down to CLEARED again   does not
  *   FORCED                  was spawned for the background: stays there
  *
- * So one long step among many short ones has its loop handed over and marks
- * nothing: what the task does next is most likely short, and must not wait
- * behind those who compute. Two long ones in a row do.
+ * So one long step of a task that is known as light has its loop handed over
+ * and marks nothing: what the task does next is most likely short, and must not
+ * wait behind those who compute. Two long ones in a row do, and the first one
+ * of a new task.
  *
  * Pinned tasks are not marked as long as they are, runners of callbacks never:
  * the next callback is another one's.
@@ -22,7 +24,7 @@
 #include "sched/worker.h"
 
 enum {
-    WEFT__SCORE_GOOD = 2,
+    WEFT__SCORE_NEW = 2,
     WEFT__SCORE_CLEARED = 2,
     WEFT__SCORE_OVERRAN = 3,
     WEFT__SCORE_MARKED = 5,
@@ -41,9 +43,9 @@ bool weft__class_spent(struct weft__worker *);
 void weft__class_judge(struct weft__worker *, struct weft__coro *);
 
 /** Of one that waited behind a task that overran, while there is a crowd of
- * those: is it probably of that kind? So the young are presumed to be: what
- * arrives together is alike. They have one step in the background, which tells.
- * Who owns it. */
+ * those: is it probably of that kind? The new are presumed to be: what arrives
+ * together is alike. They have one step in the background, which tells. Who
+ * owns it. */
 bool weft__class_suspects(const struct weft__coro *);
 
 /** What the program wants: enum weft_class. Its creator. */

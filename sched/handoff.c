@@ -31,7 +31,6 @@ static bool hand_over(struct weft__worker *from, uint64_t step,
     if (to == NULL)
         return false;
     weft__store_relaxed(&from->verdict, verdict);
-    weft__store_relaxed(&from->crowded, weft__load_relaxed(&rt->monitor.crowd));
     weft__store_relaxed(&from->overran, step + 1);
     weft__store_relaxed(&from->lowered, lower);
     weft__fetch_add(&rt->reserve.awake, 1); /* that is `from`, from now on */

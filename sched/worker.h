@@ -176,7 +176,6 @@ struct weft__worker {
     /* Its ->steps + 1 when its loop was taken from it, and why. By who did. */
     _Atomic(uint64_t) overran;
     _Atomic(uint32_t) verdict;
-    _Atomic(bool) crowded; /* and whether many others overran just then */
     /* Its ->steps + 1 while the task in it has said that it blocks. Owner. */
     _Atomic(uint64_t) blocking;
     unsigned

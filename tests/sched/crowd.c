@@ -60,7 +60,6 @@ static void *many_compute(void *unused)
     weft_counters sum;
     atomic_store(&begun, 0);
     atomic_store(&release, 0);
-    weft_yield(); /* the clock is read: they are young */
     for (int i = 0; i < MANY; i++)
         task[i] = weft_spawn(computes, NULL);
     while (atomic_load(&begun) < WEFT__CROWD)
