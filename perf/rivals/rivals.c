@@ -3,15 +3,10 @@
  * `weft-perf rivals`: which workloads, against whom, and whether weft is where
  * it should be.
  */
-#define _DEFAULT_SOURCE
 #include "perf/rivals/rivals.h"
 
-#include <errno.h>
 #include <limits.h>
-#include <stdlib.h>
 #include <string.h>
-#include <sys/utsname.h>
-#include <time.h>
 #include <unistd.h>
 
 #include <weft.h>
@@ -20,6 +15,8 @@
 #include "perf/format.h"
 #include "perf/micro/micro.h"
 #include "perf/options.h"
+#include "perf/output.h"
+#include "perf/rivals/machine.h"
 
 #define STATUS_MISSED 3 /* all was measured, a limit was not kept */
 
@@ -87,25 +84,6 @@ static void choose(struct perf_rivals *rivals, int n, char **names)
     }
 }
 
-/* build/rivals for build/release/perf/weft-perf, wherever build/ is. */
-static const char *default_programs(void)
-{
-    static char path[PATH_MAX];
-    ssize_t n = readlink("/proc/self/exe", path, sizeof(path) - 1);
-
-    path[n > 0 ? n : 0] = '\0';
-    for (int up = 0; up < 3; up++) {
-        char *slash = strrchr(path, '/');
-
-        if (slash == NULL) {
-            return "build/rivals";
-        }
-        *slash = '\0';
-    }
-    strncat(path, "/rivals", sizeof(path) - strlen(path) - 1);
-    return path;
-}
-
 /* Who is there; false if one is missing that must not. */
 static bool look_around(struct perf_rivals *rivals)
 {
@@ -134,44 +112,11 @@ static bool look_around(struct perf_rivals *rivals)
 
 /* --- Where and when --- */
 
-static void read_model(char *model, size_t size)
-{
-    FILE *from = fopen("/proc/cpuinfo", "re");
-    char line[256];
-
-    model[0] = '\0';
-    while (from != NULL && model[0] == '\0' &&
-           fgets(line, sizeof(line), from) != NULL) {
-        const char *value = strchr(line, ':');
-
-        if (strncmp(line, "model name", 10) == 0 && value != NULL) {
-            snprintf(model, size, "%.*s, ", (int)strcspn(value + 2, "\n"),
-                     value + 2);
-        }
-    }
-    if (from != NULL) {
-        fclose(from);
-    }
-}
-
 static void describe(struct perf_rivals *rivals)
 {
-    time_t now = time(NULL);
-    struct utsname system;
-    char model[80];
-    struct tm utc;
-    double load;
-
-    if (getloadavg(&load, 1) == 1) {
-        rivals->load = load / (double)sysconf(_SC_NPROCESSORS_ONLN);
-    }
-    read_model(model, sizeof(model));
-    uname(&system);
-    snprintf(rivals->machine, sizeof(rivals->machine),
-             "%s%ld CPUs, %.20s %.30s", model, sysconf(_SC_NPROCESSORS_ONLN),
-             system.machine, system.release);
-    gmtime_r(&now, &utc);
-    strftime(rivals->when, sizeof(rivals->when), "%Y-%m-%d %H:%M UTC", &utc);
+    rivals->load = perf_machine_load();
+    perf_machine_name(rivals->machine, sizeof(rivals->machine));
+    perf_machine_when(rivals->when, sizeof(rivals->when));
     snprintf(rivals->version[PERF_RUNNER_WEFT],
              sizeof(rivals->version[PERF_RUNNER_WEFT]), "%d.%d.%d",
              WEFT_VERSION_MAJOR, WEFT_VERSION_MINOR, WEFT_VERSION_PATCH);
@@ -194,32 +139,21 @@ static int measure_all(struct perf_rivals *rivals)
     return rc;
 }
 
-/* Into a file, if one is named. */
-static int write_file(const struct perf_rivals *rivals, const char *path,
-                      int (*write)(const struct perf_rivals *, FILE *))
+static int write_json(const void *rivals, FILE *to)
 {
-    FILE *to;
-    int rc;
+    return perf_rivals_json(rivals, to);
+}
 
-    if (path == NULL) {
-        return 0;
-    }
-    to = fopen(path, "we");
-    rc = to != NULL ? write(rivals, to) : -errno;
-    if (to != NULL && fclose(to) != 0 && rc == 0) {
-        rc = -errno;
-    }
-    if (rc != 0) {
-        fprintf(stderr, "weft-perf rivals: %s: %s\n", path, weft_strerror(rc));
-    }
-    return rc;
+static int write_page(const void *rivals, FILE *to)
+{
+    return perf_rivals_page(rivals, to);
 }
 
 static int tell(const struct perf_rivals *rivals)
 {
     int rc = perf_rivals_print(rivals, stdout);
-    int json = write_file(rivals, rivals->json, perf_rivals_json);
-    int page = write_file(rivals, rivals->html, perf_rivals_page);
+    int json = perf_output(rivals->json, write_json, rivals);
+    int page = perf_output(rivals->html, write_page, rivals);
 
     rc = rc != 0 ? rc : json;
     return rc != 0 ? rc : page;
@@ -283,7 +217,7 @@ int perf_rivals_command(int argc, char **argv)
         return perf_options_status(others);
     }
     if (rivals.programs == NULL) {
-        rivals.programs = default_programs();
+        rivals.programs = perf_rivals_programs();
     }
     choose(&rivals, others, argv);
     return run(&rivals);
