@@ -25,9 +25,15 @@ static bool goes_on(const struct perf_hogs *hogs)
 
 static void count(struct perf_hogs *hogs, const struct perf_exchange *exchange)
 {
+    weft_ns took = exchange->ended - exchange->begun;
+    weft_ns fastest = atomic_load(&hogs->fastest);
+
     atomic_fetch_add(&hogs->done, 1);
+    while ((fastest == 0 || took < fastest) &&
+           !atomic_compare_exchange_weak(&hogs->fastest, &fastest, took)) {
+    }
     if (hogs->times != NULL) {
-        perf_histogram_record(hogs->times, exchange->ended - exchange->begun);
+        perf_histogram_record(hogs->times, took);
     }
 }
 

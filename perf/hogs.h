@@ -2,7 +2,8 @@
 /*
  * Load in closed loop: N connections, each of which asks for something again
  * and again, the next as soon as the last was answered; or all at once, and
- * again when all were answered. It is their number that counts.
+ * again when all were answered. It is their number that counts; the fastest
+ * tells what one takes.
  */
 #ifndef WEFT_PERF_HOGS_H
 #define WEFT_PERF_HOGS_H
@@ -34,6 +35,7 @@ struct perf_hogs {
     atomic_bool stop;
     _Atomic uint64_t asked, done;
     _Atomic uint64_t failed[PERF_FAILURES];
+    _Atomic weft_ns fastest; /* of those that are done; 0: none is */
     weft_time start;
     double per_second; /* filled by perf_hogs_stop() */
 };

@@ -8,12 +8,14 @@
 #include "perf/mixed.h"
 
 #include <errno.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include <weft.h>
 
+#include "perf/burn.h"
 #include "perf/closed.h"
 #include "perf/commands.h"
 #include "perf/format.h"
@@ -26,6 +28,13 @@
 #define HOG_TIMEOUT WEFT_S(60)
 #define LIGHT_TIMEOUT WEFT_S(20)
 #define EXIT_INTERRUPTED 130
+#define ROUNDS_MAX INT64_C(1000000000000)
+#define USUAL_US 10000
+
+bool perf_mixed_is_weft(const struct perf_mixed *mixed)
+{
+    return mixed->server == NULL && !mixed->threads;
+}
 
 static const char *one_of(const struct perf_targets *targets, uint64_t seed,
                           uint64_t n)
@@ -85,8 +94,8 @@ static double number_in(const char *json, const char *key)
     return at != NULL ? strtod(at + strlen(key), NULL) : -1;
 }
 
-/* What the server has to say of itself. Cannot be had when this run was
- * interrupted: then the task is cancelled. */
+/* What the server has to say of itself, if it is weft. Cannot be had when this
+ * run was interrupted: then the task is cancelled. */
 static void ask_for_stats(struct perf_mixed *mixed)
 {
     struct perf_client client;
@@ -139,11 +148,14 @@ static void *run(void *arg)
         rc = perf_foreign_start(&mixed->foreign);
     }
     if (rc == 0) {
+        mixed->server_cpu = perf_process_cpu(&mixed->process);
         rc = run_light(mixed);
+        mixed->server_cpu =
+            perf_process_cpu(&mixed->process) - mixed->server_cpu;
     }
     perf_foreign_stop(&mixed->foreign);
     perf_hogs_stop(&mixed->hogs);
-    if (rc == 0) {
+    if (rc == 0 && perf_mixed_is_weft(mixed)) {
         ask_for_stats(mixed);
     }
     weft_stats(weft_running_loop(), &mixed->counters);
@@ -184,11 +196,12 @@ static int run_runtime(struct perf_mixed *mixed)
 
 static int run_with_server(struct perf_mixed *mixed)
 {
-    int rc;
-
-    mixed->process.no_monitor = mixed->shape.no_monitor;
-    rc = perf_process_start(&mixed->process, mixed->root,
-                            (unsigned)mixed->workers);
+    struct perf_process_plan plan = {.program = mixed->server,
+                                     .root = mixed->root,
+                                     .threads = mixed->threads,
+                                     .no_monitor = mixed->shape.no_monitor,
+                                     .workers = (unsigned)mixed->workers};
+    int rc = perf_process_start(&mixed->process, &plan);
 
     if (rc != 0) {
         fprintf(stderr, "weft-perf mixed: the server did not start: %s\n",
@@ -200,17 +213,19 @@ static int run_with_server(struct perf_mixed *mixed)
     return rc;
 }
 
+/* weft ends in good order; of others SIGTERM is the end. */
+bool perf_mixed_ended_well(const struct perf_mixed *mixed)
+{
+    return mixed->server_status == 0 || (!perf_mixed_is_weft(mixed) &&
+                                         mixed->server_status == 128 + SIGTERM);
+}
+
 bool perf_mixed_is_fine(const struct perf_mixed *mixed)
 {
-    const struct perf_pace_result *light = &mixed->light;
-
-    return atomic_load(&light->done) > 0 && perf_pace_failures(light) == 0 &&
-           atomic_load(&light->unsent) == 0 &&
-           atomic_load(&light->in_flight) == 0 &&
-           perf_hogs_failures(&mixed->hogs) == 0 &&
+    return atomic_load(&mixed->light.done) > 0 &&
+           perf_mixed_unanswered(mixed) == 0 &&
            (mixed->hog_count == 0 || atomic_load(&mixed->hogs.done) > 0) &&
-           atomic_load(&mixed->foreign.failed) == 0 &&
-           mixed->server_status == 0;
+           perf_mixed_ended_well(mixed);
 }
 
 static int measure(struct perf_mixed *mixed)
@@ -261,12 +276,29 @@ static int complain(const char *what)
     return 2;
 }
 
+/* The path of a hog that needs no file. */
 static void set_hog(struct perf_mixed *mixed, enum perf_hog_kind kind,
-                    const char *route, uint64_t us)
+                    const char *head, uint64_t amount)
 {
     mixed->kind = kind;
-    snprintf(mixed->hog_path, sizeof(mixed->hog_path), "%s?us=%llu", route,
-             (unsigned long long)us);
+    snprintf(mixed->hog_path, sizeof(mixed->hog_path), "%s%llu", head,
+             (unsigned long long)amount);
+}
+
+static void choose_burn(struct perf_mixed *mixed)
+{
+    if (mixed->burn_us == 0) {
+        mixed->burn_us = USUAL_US;
+    }
+    if (mixed->burn_rounds == 0 && !perf_mixed_is_weft(mixed)) {
+        mixed->burn_rounds =
+            perf_burn_rounds(perf_burn_calibrate(), mixed->burn_us);
+    }
+    if (mixed->burn_rounds > 0) {
+        set_hog(mixed, PERF_HOG_BURN, "/burn?n=", mixed->burn_rounds);
+    } else {
+        set_hog(mixed, PERF_HOG_BURN, "/burn?us=", mixed->burn_us);
+    }
 }
 
 static void choose_hog(struct perf_mixed *mixed)
@@ -276,13 +308,22 @@ static void choose_hog(struct perf_mixed *mixed)
     } else if (mixed->shape.burn_mix != NULL) {
         mixed->kind = PERF_HOG_MIX;
     } else if (mixed->block_us > 0) {
-        set_hog(mixed, PERF_HOG_BLOCK, "/block", mixed->block_us);
+        set_hog(mixed, PERF_HOG_BLOCK, "/block?us=", mixed->block_us);
     } else if (mixed->shape.fork_us > 0) {
-        set_hog(mixed, PERF_HOG_FORK, "/fork", mixed->shape.fork_us);
+        set_hog(mixed, PERF_HOG_FORK, "/fork?us=", mixed->shape.fork_us);
     } else {
-        mixed->burn_us = mixed->burn_us > 0 ? mixed->burn_us : 10000;
-        set_hog(mixed, PERF_HOG_BURN, "/burn", mixed->burn_us);
+        choose_burn(mixed);
     }
+}
+
+/* Other servers have not all that weft's has. */
+static bool asks_too_much(const struct perf_mixed *mixed)
+{
+    const struct perf_shape *shape = &mixed->shape;
+
+    return !perf_mixed_is_weft(mixed) &&
+           (mixed->sha256 || shape->burn_mix != NULL || shape->fork_us > 0 ||
+            shape->no_monitor);
 }
 
 /* What is to be asked for; 0 or an exit status. */
@@ -290,21 +331,26 @@ static int choose(struct perf_mixed *mixed)
 {
     const struct perf_shape *shape = &mixed->shape;
     const char *wrong = perf_shape_prepare(&mixed->shape);
-    int kinds = mixed->sha256 + (mixed->burn_us > 0) + (mixed->block_us > 0) +
+    int kinds = mixed->sha256 + (mixed->burn_us > 0) +
+                (mixed->burn_rounds > 0) + (mixed->block_us > 0) +
                 (shape->burn_mix != NULL) + (shape->fork_us > 0);
 
     if (wrong != NULL) {
         return complain(wrong);
     }
     if (kinds > 1) {
-        return complain("one of --sha256, --burn-us, --burn-mix, --block-us "
-                        "and --fork-us");
+        return complain("one of --sha256, --burn-us, --burn-rounds, "
+                        "--burn-mix, --block-us and --fork-us");
     }
     if (mixed->sha256 && shape->light_path != NULL) {
         return complain("--light-path: with --sha256 they are small files");
     }
     if ((mixed->sha256 || mixed->walker_count > 0) && mixed->root == NULL) {
         return complain("--sha256 and --walkers need --root");
+    }
+    if (asks_too_much(mixed)) {
+        return complain("other servers know --burn-us, --burn-rounds and "
+                        "--block-us");
     }
     choose_hog(mixed);
     return 0;
@@ -322,6 +368,8 @@ static int parse(struct perf_mixed *mixed, int argc, char **argv)
          "heavy requests at a time (default 4)"},
         {"burn-us", PERF_OPTION_COUNT, &mixed->burn_us, 1, 60000000, 0,
          "a hog: arithmetic worth so many us (default, 10000)"},
+        {"burn-rounds", PERF_OPTION_COUNT, &mixed->burn_rounds, 1, ROUNDS_MAX,
+         0, "a hog: the same, so many rounds of it"},
         {"block-us", PERF_OPTION_COUNT, &mixed->block_us, 1, 60000000, 0,
          "a hog: a system call that blocks for so many us"},
         {"sha256", PERF_OPTION_FLAG, &mixed->sha256, 0, 0, 0,
@@ -332,6 +380,10 @@ static int parse(struct perf_mixed *mixed, int argc, char **argv)
          PERF_FOREIGN_MAX, 0, "foreign threads that walk it (default 0)"},
         {"duration", PERF_OPTION_TIME, &mixed->duration, WEFT_MS(1),
          WEFT_S(86400), WEFT_S(1), "how long (default 10s)"},
+        {"server", PERF_OPTION_TEXT, &mixed->server, 0, 0, 0,
+         "another program that serves, see perf/rivals"},
+        {"threads", PERF_OPTION_FLAG, &mixed->threads, 0, 0, 0,
+         "another server: a thread for each connection"},
         {"workers", PERF_OPTION_COUNT, &mixed->workers, 1, 256, 0,
          "of the server (default: one for each CPU)"},
         {"client-workers", PERF_OPTION_COUNT, &mixed->client_workers, 1, 256, 0,
@@ -376,6 +428,8 @@ int perf_mixed_command(int argc, char **argv)
                                       .client_workers = 1,
                                       .seed = 1,
                                       .shape.runs = 3,
+                                      .longest_step_us = -1,
+                                      .longest_step_cpu_us = -1,
                                       .duration = WEFT_S(10)};
     int rc = parse(&mixed, argc, argv);
 

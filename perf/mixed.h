@@ -30,10 +30,10 @@ enum perf_hog_kind {
 struct perf_mixed {
     /* From the command line. */
     uint64_t light_rate, light_connections, hog_count, walker_count, workers;
-    uint64_t client_workers, burn_us, block_us, seed;
+    uint64_t client_workers, burn_us, burn_rounds, block_us, seed;
     int64_t duration;
-    const char *root;
-    bool sha256, json, stats, poisson;
+    const char *root, *server;
+    bool threads, sha256, json, stats, poisson;
     struct perf_shape shape;
 
     enum perf_hog_kind kind;
@@ -46,10 +46,18 @@ struct perf_mixed {
     struct perf_hogs hogs;
     struct perf_foreign foreign;
     char server_stats[4096]; /* JSON; empty: could not be had */
-    double longest_step_us, longest_step_cpu_us; /* of the server */
+    double longest_step_us, longest_step_cpu_us; /* negative: not told */
+    weft_ns server_cpu; /* while the light requests came; negative: unknown */
     int server_status;
     weft_counters counters; /* of this process's own runtime */
 };
+
+/** Requests and jobs that failed, were never sent or had no answer yet. */
+uint64_t perf_mixed_unanswered(const struct perf_mixed *);
+
+/** Whether the server is weft; and whether it ended as it should. */
+bool perf_mixed_is_weft(const struct perf_mixed *);
+bool perf_mixed_ended_well(const struct perf_mixed *);
 
 /** Whether everything that was asked was answered. */
 bool perf_mixed_is_fine(const struct perf_mixed *);

@@ -79,6 +79,10 @@ static struct sentence hog_text(const struct perf_mixed *mixed)
                         "all workers",
                         perf_format_ns((double)mixed->shape.fork_us * 1e3).s);
     default:
+        if (mixed->burn_rounds > 0) {
+            return sentence("computations of %s rounds",
+                            perf_format_count(mixed->burn_rounds).s);
+        }
         return sentence("computations worth %s of an idle core",
                         perf_format_ns((double)mixed->burn_us * 1e3).s);
     }
@@ -202,13 +206,19 @@ static void walker_rows(const struct perf_mixed *mixed,
     }
 }
 
+uint64_t perf_mixed_unanswered(const struct perf_mixed *mixed)
+{
+    const struct perf_pace_result *light = &mixed->light;
+
+    return perf_pace_failures(light) + look(&light->unsent) +
+           look(&light->in_flight) + perf_hogs_failures(&mixed->hogs) +
+           look(&mixed->foreign.failed);
+}
+
 static void error_rows(const struct perf_mixed *mixed, struct perf_table *table)
 {
     const struct perf_pace_result *light = &mixed->light;
-    uint64_t errors = perf_pace_failures(light) + look(&light->unsent) +
-                      look(&light->in_flight) +
-                      perf_hogs_failures(&mixed->hogs) +
-                      look(&mixed->foreign.failed);
+    uint64_t errors = perf_mixed_unanswered(mixed);
 
     perf_table_row(table, "not answered", perf_format_count(errors).s,
                    errors == 0 ? "everything was answered"
@@ -247,7 +257,7 @@ static void print_errors(const struct perf_mixed *mixed)
         printf("error: foreign threads: %s\n",
                perf_format_count(look(&mixed->foreign.failed)).s);
     }
-    if (mixed->server_status != 0) {
+    if (!perf_mixed_ended_well(mixed)) {
         printf("error: the server ended with status %d\n",
                mixed->server_status);
     }
@@ -288,6 +298,8 @@ static void hogs_json(const struct perf_mixed *mixed, struct perf_json *json)
     perf_json_count(json, "done", look(&mixed->hogs.done));
     perf_json_count(json, "failed", perf_hogs_failures(&mixed->hogs));
     perf_json_real(json, "per_second", mixed->hogs.per_second);
+    perf_json_real(json, "fastest_us",
+                   (double)atomic_load(&mixed->hogs.fastest) / 1e3);
     perf_json_real(json, "longest_step_us", mixed->longest_step_us);
     perf_json_real(json, "longest_step_cpu_us", mixed->longest_step_cpu_us);
     perf_json_close(json);
@@ -323,6 +335,16 @@ static void walkers_json(const struct perf_mixed *mixed, struct perf_json *json)
     perf_json_close(json);
 }
 
+/* How many CPUs the server kept busy. */
+static double server_cpus(const struct perf_mixed *mixed)
+{
+    weft_ns took = mixed->light.end - mixed->light.start;
+
+    return mixed->server_cpu < 0 || took <= 0
+               ? -1
+               : (double)mixed->server_cpu / (double)took;
+}
+
 static int print_json(const struct perf_mixed *mixed)
 {
     char text[16384];
@@ -344,8 +366,10 @@ static int print_json(const struct perf_mixed *mixed)
     perf_json_value(&json, "server",
                     mixed->server_stats[0] == '{' ? mixed->server_stats
                                                   : "null");
+    perf_json_real(&json, "server_cpus", server_cpus(mixed));
     perf_json_count(&json, "server_status", (uint64_t)mixed->server_status);
     perf_stats_json(&mixed->counters, &json, "runtime");
+    perf_json_count(&json, "unanswered", perf_mixed_unanswered(mixed));
     perf_json_flag(&json, "fine", perf_mixed_is_fine(mixed));
     perf_json_close(&json);
     return perf_json_print(&json, stdout);

@@ -44,7 +44,8 @@ static int set_attributes(posix_spawnattr_t *attributes)
                                                     POSIX_SPAWN_SETPGROUP);
 }
 
-static int spawn(struct perf_process *process, char **argv, int output)
+static int spawn(struct perf_process *process, const char *program, char **argv,
+                 int output)
 {
     posix_spawn_file_actions_t actions;
     posix_spawnattr_t attributes;
@@ -57,8 +58,8 @@ static int spawn(struct perf_process *process, char **argv, int output)
         rc = set_attributes(&attributes);
     }
     if (rc == 0) {
-        rc = posix_spawn(&process->pid, "/proc/self/exe", &actions, &attributes,
-                         argv, environ);
+        rc = posix_spawn(&process->pid, program, &actions, &attributes, argv,
+                         environ);
     }
     posix_spawnattr_destroy(&attributes);
     posix_spawn_file_actions_destroy(&actions);
@@ -125,39 +126,44 @@ static void append(struct arguments *arguments, const char *name,
     }
 }
 
-static int spawn_serve(struct perf_process *process, const char *root,
-                       unsigned workers, int output)
+static int spawn_serve(struct perf_process *process,
+                       const struct perf_process_plan *plan, int output)
 {
     struct arguments arguments = {0};
     char parent[16], count[16];
+    const char *program = plan->program;
 
     snprintf(parent, sizeof(parent), "%d", (int)getpid());
-    snprintf(count, sizeof(count), "%u", workers);
-    append(&arguments, "weft-perf", NULL);
+    snprintf(count, sizeof(count), "%u", plan->workers);
+    append(&arguments, program != NULL ? program : "weft-perf", NULL);
     append(&arguments, "serve", NULL);
     append(&arguments, "--port", "0");
     append(&arguments, "--follow-parent", parent);
-    if (root != NULL) {
-        append(&arguments, "--root", root);
+    if (plan->root != NULL) {
+        append(&arguments, "--root", plan->root);
     }
-    if (workers > 0) {
+    if (plan->workers > 0) {
         append(&arguments, "--workers", count);
     }
-    if (process->no_monitor) {
+    if (plan->no_monitor) {
         append(&arguments, "--no-monitor", NULL);
     }
-    return spawn(process, arguments.of, output);
+    if (plan->threads) {
+        append(&arguments, "--threads", NULL);
+    }
+    return spawn(process, program != NULL ? program : "/proc/self/exe",
+                 arguments.of, output);
 }
 
-int perf_process_start(struct perf_process *process, const char *root,
-                       unsigned workers)
+int perf_process_start(struct perf_process *process,
+                       const struct perf_process_plan *plan)
 {
     int output[2], rc;
 
     if (pipe2(output, O_CLOEXEC) != 0) {
         return -errno;
     }
-    rc = spawn_serve(process, root, workers, output[1]);
+    rc = spawn_serve(process, plan, output[1]);
     close(output[1]);
     process->output = output[0];
     if (rc != 0) {
@@ -169,6 +175,18 @@ int perf_process_start(struct perf_process *process, const char *root,
         perf_process_stop(process);
     }
     return rc;
+}
+
+weft_ns perf_process_cpu(const struct perf_process *process)
+{
+    struct timespec time;
+    clockid_t clock;
+
+    if (clock_getcpuclockid(process->pid, &clock) != 0 ||
+        clock_gettime(clock, &time) != 0) {
+        return -1;
+    }
+    return WEFT_S(time.tv_sec) + time.tv_nsec;
 }
 
 static int status_of(int status)

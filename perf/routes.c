@@ -17,8 +17,9 @@
 #include "perf/stats.h"
 #include "perf/tasks.h"
 
-#define US_MAX 60000000 /* a minute */
-#define US_DIGITS 8
+#define US_MAX 60000000          /* a minute */
+#define ROUNDS_MAX 1000000000000 /* several, on any core there is */
+#define DIGITS 13
 
 /* The whole answer, made when the program was: what is measured here is the
  * runtime. (So it has no Date, as the yardstick in floor/ has none.) */
@@ -65,29 +66,37 @@ static int answer_hello(struct perf_connection *connection)
     return perf_connection_send(connection, hello, sizeof(hello) - 1);
 }
 
-/* "us=N" and nothing else; -1 if it is not that. */
-static int64_t microseconds(const char *query, size_t n)
+/* "KEY=N" and nothing else, N up to `max`; -1 if it is not that. */
+static int64_t number(const char *query, size_t n, const char *key, int64_t max)
 {
-    int64_t us = 0;
+    size_t length = strlen(key);
+    int64_t value = 0;
 
-    if (n < 4 || n > 3 + US_DIGITS || memcmp(query, "us=", 3) != 0) {
+    if (n < length + 2 || n > length + 1 + DIGITS ||
+        memcmp(query, key, length) != 0 || query[length] != '=') {
         return -1;
     }
-    for (size_t i = 3; i < n; i++) {
+    for (size_t i = length + 1; i < n; i++) {
         if (query[i] < '0' || query[i] > '9') {
             return -1;
         }
-        us = us * 10 + (query[i] - '0');
+        value = value * 10 + (query[i] - '0');
     }
-    return us <= US_MAX ? us : -1;
+    return value <= max ? value : -1;
+}
+
+static void burn_rounds(struct perf_server *server, int64_t rounds)
+{
+    struct perf_step step = perf_step_begin();
+
+    perf_burn((uint64_t)rounds);
+    perf_step_end(server, step);
 }
 
 static void burn(struct perf_server *server, int64_t us)
 {
-    struct perf_step step = perf_step_begin();
-
-    perf_burn(perf_burn_rounds(server->burn_per_us, (uint64_t)us));
-    perf_step_end(server, step);
+    burn_rounds(server,
+                (int64_t)perf_burn_rounds(server->burn_per_us, (uint64_t)us));
 }
 
 static void block(struct perf_server *server, int64_t us)
@@ -122,7 +131,7 @@ typedef void spend(struct perf_server *server, int64_t us);
 static int answer_spend(struct perf_connection *connection, spend *how,
                         const char *query, size_t n)
 {
-    int64_t us = microseconds(query, n);
+    int64_t us = number(query, n, "us", US_MAX);
 
     if (us < 0) {
         return reply(connection, 400, "wanted: ?us=N, N up to 60000000\n");
@@ -135,6 +144,19 @@ static int answer_children(struct perf_connection *connection)
 {
     return perf_tasks_children() == 3 ? reply(connection, 200, "3 children\n")
                                       : reply(connection, 500, "");
+}
+
+/* Rounds as they are, or what stands for some time. */
+static int answer_burn(struct perf_connection *connection, const char *query,
+                       size_t n)
+{
+    int64_t rounds = number(query, n, "n", ROUNDS_MAX);
+
+    if (rounds < 0) {
+        return answer_spend(connection, burn, query, n);
+    }
+    burn_rounds(connection->server, rounds);
+    return reply(connection, 200, "done\n");
 }
 
 static uint64_t look(const _Atomic uint64_t *counter)
@@ -200,7 +222,7 @@ static int answer_path(struct perf_connection *connection, const char *path,
         return perf_files_digest(connection, path + 8, n - 8);
     }
     if (matches(path, n, "/burn")) {
-        return answer_spend(connection, burn, query, query_length);
+        return answer_burn(connection, query, query_length);
     }
     if (matches(path, n, "/block")) {
         return answer_spend(connection, block, query, query_length);

@@ -4,6 +4,7 @@
  *
  *     /               13 bytes, always the same
  *     /burn?us=N      arithmetic worth N us of one idle core, in one step
+ *     /burn?n=N       N rounds of it, on whatever core
  *     /block?us=N     a nanosleep(2) that blocks the worker
  *     /sleep?us=N     a weft_sleep()
  *     /fork?us=N      as /burn, but divided by fork and join among all workers

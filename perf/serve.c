@@ -23,6 +23,7 @@
 #include "perf/options.h"
 #include "perf/server.h"
 #include "perf/stats.h"
+#include "perf/threads.h"
 
 #define ACCEPTORS_MAX 256
 
@@ -30,7 +31,7 @@ struct settings {
     uint64_t port, workers, max_connections, parent;
     int64_t grace;
     const char *address, *root;
-    bool stats, no_monitor;
+    bool stats, threads, no_monitor;
 
     struct perf_server server;
     weft_tcp_listener *listener;
@@ -149,6 +150,29 @@ static int prepare(struct settings *settings)
     return 0;
 }
 
+static int run_weft(struct settings *settings)
+{
+    int rc;
+
+    if (prepare(settings) != 0) {
+        return 1;
+    }
+    rc = run(settings);
+    if (settings->server.root >= 0) {
+        close(settings->server.root);
+    }
+    perf_server_fini(&settings->server);
+    return rc;
+}
+
+static int run_threads(struct settings *settings)
+{
+    int rc = perf_threads_serve((uint16_t)settings->port);
+
+    fprintf(stderr, "weft-perf serve: %s\n", strerror(-rc));
+    return 1;
+}
+
 int perf_serve_command(int argc, char **argv)
 {
     struct settings settings = {.port = 8080,
@@ -168,6 +192,8 @@ int perf_serve_command(int argc, char **argv)
          1000000, 0, "more are closed at once (default 10000)"},
         {"grace", PERF_OPTION_TIME, &settings.grace, 1, WEFT_S(3600), WEFT_S(1),
          "for busy connections at the end (default 5s)"},
+        {"threads", PERF_OPTION_FLAG, &settings.threads, 0, 0, 0,
+         "instead of weft: a thread for each connection"},
         {"stats", PERF_OPTION_FLAG, &settings.stats, 0, 0, 0,
          "print the runtime's counters at the end"},
         {"no-monitor", PERF_OPTION_FLAG, &settings.no_monitor, 0, 0, 0,
@@ -191,13 +217,5 @@ int perf_serve_command(int argc, char **argv)
         follow((pid_t)settings.parent);
     }
     perf_limits_raise();
-    if (prepare(&settings) != 0) {
-        return 1;
-    }
-    rc = run(&settings);
-    if (settings.server.root >= 0) {
-        close(settings.server.root);
-    }
-    perf_server_fini(&settings.server);
-    return rc;
+    return settings.threads ? run_threads(&settings) : run_weft(&settings);
 }
