@@ -2,7 +2,8 @@
 
 // The workloads of weft-perf micro in Go: `go WORKLOAD [--workers N] [--scale
 // N]` runs one and prints a line of JSON. What Go has no idiom for is not here
-// (status 77).
+// (status 77). `go serve` is a server for weft-perf mixed, `go --version` tells
+// which Go it is.
 package main
 
 import (
@@ -53,6 +54,14 @@ func main() {
 		os.Exit(2)
 	}
 	name := os.Args[1]
+	switch name {
+	case "--version":
+		fmt.Println(runtime.Version())
+		return
+	case "serve":
+		fmt.Fprintln(os.Stderr, "go:", serve(os.Args[2:]))
+		os.Exit(1)
+	}
 	flags := flag.NewFlagSet("go", flag.ExitOnError)
 	workers := flags.Int("workers", runtime.NumCPU(), "how many Ps")
 	scale := flags.Int("scale", 1, "what the counts are divided by")

@@ -3,6 +3,7 @@
  * What of weft-perf micro libuv has: timers, and work handed to its loop by
  * another thread. `libuv WORKLOAD [--workers N] [--scale N]` runs one and
  * prints a line of JSON; a loop is one thread, whatever N. 77: has it not.
+ * `libuv serve` is a server (serve.c), `libuv --version` tells which libuv it is.
  */
 #include <pthread.h>
 #include <stdint.h>
@@ -11,6 +12,8 @@
 #include <string.h>
 
 #include <uv.h>
+
+#include "perf/rivals/libuv/serve.h"
 
 struct outcome {
     uint64_t ops, ns;
@@ -202,6 +205,12 @@ int main(int argc, char **argv)
 {
     const char *name = argc > 1 ? argv[1] : "";
 
+    if (strcmp(name, "--version") == 0) {
+        return puts(uv_version_string()) < 0;
+    }
+    if (strcmp(name, "serve") == 0) {
+        return serve(argc, argv);
+    }
     for (size_t i = 0; i < sizeof(workloads) / sizeof(workloads[0]); i++) {
         if (strcmp(workloads[i].name, name) == 0) {
             struct outcome out =

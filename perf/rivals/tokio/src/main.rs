@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: MIT
 //! The workloads of weft-perf micro on Tokio: `tokio WORKLOAD [--workers N]
 //! [--scale N]` runs one and prints a line of JSON. What Tokio has no idiom for
-//! is not here (status 77).
+//! is not here (status 77). `tokio serve` is a server for weft-perf mixed,
+//! `tokio --version` tells which Tokio it is.
 mod outside;
 mod pass;
+mod serve;
 mod spawn;
 mod tree;
 
@@ -61,7 +63,7 @@ fn run(name: &str, runtime: &Runtime, scale: u64) -> Option<Outcome> {
 }
 
 /// The number behind an option, if it stands there.
-fn option(arguments: &[String], name: &str) -> Option<u64> {
+pub fn option(arguments: &[String], name: &str) -> Option<u64> {
     let at = arguments.iter().position(|a| a == name)?;
     match arguments.get(at + 1).map(|value| value.parse()) {
         Some(Ok(value)) if value > 0 => Some(value),
@@ -70,6 +72,17 @@ fn option(arguments: &[String], name: &str) -> Option<u64> {
             exit(2);
         }
     }
+}
+
+/// One for each CPU unless it is said.
+pub fn workers(arguments: &[String]) -> u64 {
+    option(arguments, "--workers").unwrap_or_else(|| {
+        std::thread::available_parallelism().map_or(1, |n| n.get() as u64)
+    })
+}
+
+fn version() -> &'static str {
+    option_env!("RIVAL_VERSION").unwrap_or("?")
 }
 
 fn main() {
@@ -81,10 +94,13 @@ fn main() {
             exit(2);
         }
     };
+    match name.as_str() {
+        "--version" => return println!("{}", version()),
+        "serve" => return serve::serve(&arguments),
+        _ => {}
+    }
     let scale = option(&arguments, "--scale").unwrap_or(1);
-    let workers = option(&arguments, "--workers").unwrap_or_else(|| {
-        std::thread::available_parallelism().map_or(1, |n| n.get() as u64)
-    });
+    let workers = workers(&arguments);
     let runtime = Builder::new_multi_thread()
         .worker_threads(workers as usize)
         .enable_time()
@@ -97,7 +113,7 @@ fn main() {
     println!(
         "{{\"runtime\":\"tokio\",\"version\":\"{}\",\"workload\":\"{}\",\
          \"workers\":{},\"ops\":{},\"ns_per_op\":{:.3}}}",
-        option_env!("RIVAL_VERSION").unwrap_or("?"),
+        version(),
         name,
         workers,
         ops,
