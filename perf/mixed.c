@@ -24,6 +24,7 @@
 #include "perf/mixed_suite.h"
 #include "perf/options.h"
 #include "perf/random.h"
+#include "perf/rivals/beside.h"
 
 #define HOG_TIMEOUT WEFT_S(60)
 #define LIGHT_TIMEOUT WEFT_S(20)
@@ -400,7 +401,9 @@ static int parse(struct perf_mixed *mixed, int argc, char **argv)
     const struct perf_command command = {
         "mixed", "",
         "Light requests on a schedule beside heavy ones, at a server in a "
-        "process of its own.\nExit status 0: everything was answered.",
+        "process of its own.\nExit status 0: everything was answered. "
+        "--rivals: the "
+        "same at other servers,\nin turn; --rivals --help tells its options.",
         options, NULL};
 
     perf_shape_options(&mixed->shape, own, options);
@@ -419,6 +422,17 @@ static int run_shapes(const struct perf_mixed *mixed, int argc, char **argv)
     return perf_suite_run(&suite);
 }
 
+/* A command of its own, with options of its own. */
+static bool beside_rivals(int argc, char **argv)
+{
+    for (int i = 0; i < argc; i++) {
+        if (strcmp(argv[i], "--rivals") == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
 int perf_mixed_command(int argc, char **argv)
 {
     /* Static because it is large, and there is one. */
@@ -431,8 +445,12 @@ int perf_mixed_command(int argc, char **argv)
                                       .longest_step_us = -1,
                                       .longest_step_cpu_us = -1,
                                       .duration = WEFT_S(10)};
-    int rc = parse(&mixed, argc, argv);
+    int rc;
 
+    if (beside_rivals(argc, argv)) {
+        return perf_beside_command(argc, argv);
+    }
+    rc = parse(&mixed, argc, argv);
     if (rc < 0) {
         return perf_options_status(rc);
     }
