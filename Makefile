@@ -4,11 +4,12 @@
 ROOT ?= /usr/lib
 PREFIX ?= /usr/local
 
-.PHONY: run rivals test test-all sanitize format tidy install clean help
+.PHONY: run rivals mixed test test-all sanitize format tidy install clean help
 
 help:
 	@echo 'make run [ROOT=/usr/lib]    ten seconds of the main job on real files'
 	@echo 'make rivals [ARGS="--pairs 3"]  weft beside Go, Tokio, oneTBB, libuv, asyncio'
+	@echo 'make mixed [ARGS="--runs 1"]    light requests beside heavy ones, weft and other servers'
 	@echo 'make test                   all tests and checks, both I/O engines'
 	@echo 'make sanitize               tests under ASan+UBSan and TSan'
 	@echo 'make test-all               tests with every compiler and sanitizer'
@@ -22,7 +23,11 @@ run:
 
 rivals:
 	@scripts/install-deps.sh rivals
-	@scripts/rivals.sh $(ARGS)
+	@scripts/rivals.sh rivals $(ARGS)
+
+mixed:
+	@scripts/install-deps.sh rivals
+	@scripts/rivals.sh mixed $(ARGS)
 
 test:
 	@scripts/install-deps.sh test

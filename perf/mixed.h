@@ -47,7 +47,7 @@ struct perf_mixed {
     struct perf_foreign foreign;
     char server_stats[4096]; /* JSON; empty: could not be had */
     double longest_step_us, longest_step_cpu_us; /* negative: not told */
-    weft_ns server_cpu; /* while the light requests came; negative: unknown */
+    double server_cpus; /* busy while light requests came; negative: unknown */
     int server_status;
     weft_counters counters; /* of this process's own runtime */
 };

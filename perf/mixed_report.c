@@ -335,16 +335,6 @@ static void walkers_json(const struct perf_mixed *mixed, struct perf_json *json)
     perf_json_close(json);
 }
 
-/* How many CPUs the server kept busy. */
-static double server_cpus(const struct perf_mixed *mixed)
-{
-    weft_ns took = mixed->light.end - mixed->light.start;
-
-    return mixed->server_cpu < 0 || took <= 0
-               ? -1
-               : (double)mixed->server_cpu / (double)took;
-}
-
 static int print_json(const struct perf_mixed *mixed)
 {
     char text[16384];
@@ -366,7 +356,7 @@ static int print_json(const struct perf_mixed *mixed)
     perf_json_value(&json, "server",
                     mixed->server_stats[0] == '{' ? mixed->server_stats
                                                   : "null");
-    perf_json_real(&json, "server_cpus", server_cpus(mixed));
+    perf_json_real(&json, "server_cpus", mixed->server_cpus);
     perf_json_count(&json, "server_status", (uint64_t)mixed->server_status);
     perf_stats_json(&mixed->counters, &json, "runtime");
     perf_json_count(&json, "unanswered", perf_mixed_unanswered(mixed));

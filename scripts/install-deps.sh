@@ -4,7 +4,7 @@
 #
 #   scripts/install-deps.sh run     what `make run` and `make install` need
 #   scripts/install-deps.sh test    that, and what tests and checks need
-#   scripts/install-deps.sh rivals  the first, and what `make rivals` needs
+#   scripts/install-deps.sh rivals  the first, and what `make rivals` and `make mixed` need
 #
 # As root, or through sudo. With nothing missing it touches nothing.
 set -euo pipefail
@@ -23,7 +23,8 @@ test=(
 rivals=(
     "${run[@]}"
     g++ golang-go cargo rustc python3
-    librust-async-channel-dev librust-tokio-dev libtbb-dev libuv1-dev
+    librust-async-channel-dev librust-libc-dev librust-tokio-dev
+    libtbb-dev libuv1-dev
 )
 
 case "${1:-}" in
