@@ -302,7 +302,7 @@ static void put_table(const struct perf_beside *beside, FILE *to)
     fputs("<h2>Figures</h2>\n<div class=\"wide\"><table>\n<tr><th>hogs</th>"
           "<th>server</th><th>p50</th><th>p99</th><th>p99.9</th><th>max</th>"
           "<th>hogs/s</th><th>of threads'</th><th>CPUs</th>"
-          "<th>generator late</th><th>unanswered</th></tr>\n",
+          "<th>late</th><th>unanswered</th></tr>\n",
           to);
     for (size_t i = 0; i < beside->crowd_count; i++) {
         for (int j = 0; j < PERF_SERVERS; j++) {

@@ -40,7 +40,8 @@ const char perf_beside_method[] =
     "answer; what had no answer at the end counts with the time it had waited. "
     "Hogs/s: heavy requests that were answered, a second. The servers share "
     "the CPUs with the generator. threads: a thread for each connection, nice "
-    "19 for those that serve heavy requests; libuv: one loop.";
+    "19 for those that serve heavy requests; libuv: one loop. late: p99 of how "
+    "late the generator itself was.";
 
 double perf_beside_share(const struct perf_beside *beside, int server,
                          size_t crowd)
@@ -91,6 +92,7 @@ static void add_row(const struct perf_beside *beside, int server, size_t crowd,
         beside->crowds[crowd] > 0 ? perf_format_real(median[PERF_FIGURE_HOGS]).s
                                   : "",
         share_cell(beside, server, crowd).s, cpus,
+        time_cell(cell, PERF_FIGURE_LATE).s,
         median[PERF_FIGURE_UNANSWERED] > 0
             ? perf_format_count((uint64_t)median[PERF_FIGURE_UNANSWERED]).s
             : "");
@@ -128,29 +130,30 @@ static void print_head(const struct perf_beside *beside, FILE *to)
             perf_format_ns(beside->floor_late * 1e3).s);
 }
 
-/* The worst of the medians. */
-static double worst_lateness(const struct perf_beside *beside)
+/* Rows whose times are not the server's alone. */
+static unsigned late_rows(const struct perf_beside *beside)
 {
-    double worst = 0;
+    unsigned rows = 0;
 
     for (int i = 0; i < PERF_SERVERS; i++) {
         for (size_t j = 0; j < beside->crowd_count; j++) {
-            double late = beside->cells[i][j].median[PERF_FIGURE_LATE];
-
-            worst = late > worst ? late : worst;
+            rows += beside->cells[i][j].median[PERF_FIGURE_LATE] > LATE_MAX_US;
         }
     }
-    return worst;
+    return rows;
 }
 
 static void print_foot(const struct perf_beside *beside, FILE *to)
 {
-    double late = worst_lateness(beside);
+    unsigned late = late_rows(beside);
 
     fprintf(to, "\n%s\n", perf_beside_method);
-    fprintf(to, "The generator was late by p99 %s at the most%s.\n",
-            perf_format_ns(late * 1e3).s,
-            late > LATE_MAX_US ? ": such times are partly its own doing" : "");
+    if (late > 0) {
+        fprintf(to,
+                "In %u rows the generator was late by more than a millisecond: "
+                "their times are partly its own doing.\n",
+                late);
+    }
     if (beside->load > LOAD_ALLOWED) {
         fprintf(to,
                 "The load was %.1f a CPU when this began: if others go on, "
@@ -165,9 +168,9 @@ int perf_beside_print(const struct perf_beside *beside, FILE *to)
     int rc;
 
     print_head(beside, to);
-    perf_table_init(&table, "rlrrrrrrrr");
+    perf_table_init(&table, "rlrrrrrrrrr");
     perf_table_row(&table, "hogs", "server", "p50", "p99", "p99.9", "max",
-                   "hogs/s", "of threads'", "CPUs", "unanswered");
+                   "hogs/s", "of threads'", "CPUs", "late", "unanswered");
     for (size_t i = 0; i < beside->crowd_count; i++) {
         for (int j = 0; j < PERF_SERVERS; j++) {
             if (beside->cells[j][i].measured) {

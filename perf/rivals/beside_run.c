@@ -19,7 +19,7 @@
 #define PATH_SIZE 4096
 #define TEXT_SIZE 32768
 #define PATIENCE WEFT_S(120) /* beyond the duration */
-#define ALONE_DURATION WEFT_MS(500)
+#define ALONE_DURATION WEFT_S(1)
 
 /* Where a figure stands in what `mixed --json` prints: behind the first
  * `inside`, if there is one, by the name of `key`. */
@@ -258,8 +258,11 @@ static int measure_floor(struct perf_beside *beside)
 
 int perf_beside_run(struct perf_beside *beside)
 {
-    int rc = measure_floor(beside);
+    int rc;
 
+    fputs("measuring the generator's floor, then one heavy request alone\n",
+          stderr);
+    rc = measure_floor(beside);
     for (int i = 0; rc == 0 && i < PERF_SERVERS; i++) {
         if (beside->present[i]) {
             if (i > PERF_SERVER_THREADS) {
