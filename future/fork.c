@@ -9,6 +9,7 @@
 #include "future/error.h"
 #include "future/task.h"
 #include "sched/branch.h"
+#include "sched/class.h"
 
 #include <weft/fork.h>
 
@@ -83,6 +84,7 @@ static weft_future *task_of(struct weft__worker *worker,
     task->touched = branch->deadline != 0;
     if (branch->keep)
         task->coro.flags |= WEFT__CORO_KEEP;
+    weft__class_inherit(&task->coro, branch->home);
     return task;
 }
 
@@ -232,11 +234,11 @@ static void dig_out(struct weft__branch *branch)
 static void wait_registered(weft_future *self, struct weft__branch *branch)
 {
     uint64_t waits = weft__waits(WEFT_WAITS_BRANCH, 0);
-    uint32_t mask = WEFT__WAKE_NOTIFY | WEFT__WAKE_INTERRUPT;
+    uint32_t mask = WEFT__WAKE_NOTIFY | WEFT__WAKE_NEVER | WEFT__WAKE_INTERRUPT;
     do {
         if (!(mask & WEFT__WAKE_INTERRUPT) || !weft__task_cancelled(self))
             continue;
-        mask = WEFT__WAKE_NOTIFY;
+        mask &= ~(uint32_t)WEFT__WAKE_INTERRUPT;
         cancel_from(branch, weft__scope_look(self));
         dig_out(branch);
     } while (!(weft__task_suspend(self, mask, waits) & WEFT__WAKE_NOTIFY));

@@ -322,6 +322,8 @@ WEFT__INLINE int wait_registered(weft_future *self, weft_future *future,
 {
     uint64_t waits = weft__waits_future(WEFT_WAITS_FUTURE, future);
     bool told = !(mask & WEFT__WAKE_INTERRUPT);
+    bool task = weft__load_relaxed(&future->kind) == WEFT__TASK;
+    uint32_t part = task ? WEFT__WAKE_NEVER : 0;
     do {
         if (weft__unlikely(!told && weft__task_cancelled(self))) {
             told = true;
@@ -329,7 +331,8 @@ WEFT__INLINE int wait_registered(weft_future *self, weft_future *future,
             if (mask == 0)
                 return -WEFT_ECANCELED;
         }
-    } while (!(weft__task_suspend(self, mask, waits) & WEFT__WAKE_NOTIFY));
+    } while (
+        !(weft__task_suspend(self, mask | part, waits) & WEFT__WAKE_NOTIFY));
     return 0;
 }
 

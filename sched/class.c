@@ -6,8 +6,8 @@
 
 #include <weft/task.h>
 
-#define LONG_NS 500000  /* a step in the background that is not a good one */
-#define SHARE_NS 100000 /* until its next call gives way */
+#define LONG_NS 500000   /* a step in the background that is not a good one */
+#define SHARE_NS 1000000 /* until its next call gives way */
 
 static void set_score(struct weft__coro *coro, unsigned score)
 {
@@ -26,6 +26,14 @@ void weft__class_set(struct weft__coro *coro, unsigned wanted)
     if (wanted != WEFT_CLASS_BACKGROUND || !coro->rt->background.open)
         return;
     coro->score = WEFT__SCORE_FORCED;
+    coro->home = WEFT__IN_BACKGROUND;
+}
+
+void weft__class_inherit(struct weft__coro *coro, struct weft__worker *forker)
+{
+    if (!weft__load_relaxed(&forker->lowered))
+        return;
+    coro->score = WEFT__SCORE_MARKED;
     coro->home = WEFT__IN_BACKGROUND;
 }
 
@@ -99,7 +107,8 @@ static void mark(struct weft__worker *worker, struct weft__coro *coro)
     }
 }
 
-void weft__class_judge(struct weft__worker *worker, struct weft__coro *coro)
+void weft__class_judge(struct weft__worker *worker, struct weft__coro *coro,
+                       bool part)
 {
     enum weft__verdict it = verdict(worker);
     bool overran = it == WEFT__COMPUTES || it == WEFT__BLOCKS;
@@ -107,7 +116,7 @@ void weft__class_judge(struct weft__worker *worker, struct weft__coro *coro)
         return;
     if (overran)
         coro->blocks = it == WEFT__BLOCKS;
-    if (coro->score == WEFT__SCORE_FORCED)
+    if (coro->score == WEFT__SCORE_FORCED || (part && !overran))
         return;
     set_score(coro, overran ? rise(coro->score) : fall(coro->score));
     if (coro->pins == 0)

@@ -39,14 +39,19 @@ void weft__class_begin(struct weft__worker *);
 bool weft__class_spent(struct weft__worker *);
 
 /** A step of this one has ended, and it is neither asleep nor queued yet: take
- * note of how it behaved. The worker that ran it. */
-void weft__class_judge(struct weft__worker *, struct weft__coro *);
+ * note of how it behaved. That it was short says nothing if others do a part of
+ * its work. The worker that ran it. */
+void weft__class_judge(struct weft__worker *, struct weft__coro *, bool part);
 
 /** Of one that waited behind a task that overran, while there is a crowd of
  * those: is it probably of that kind? The new are presumed to be: what arrives
  * together is alike. They have one step in the background, which tells. Who
  * owns it. */
 bool weft__class_suspects(const struct weft__coro *);
+
+/** A task made of a branch that was forked by this worker: of who computes, it
+ * will compute. Its creator. */
+void weft__class_inherit(struct weft__coro *, struct weft__worker *forker);
 
 /** What the program wants: enum weft_class. Its creator. */
 void weft__class_set(struct weft__coro *, unsigned wanted);

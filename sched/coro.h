@@ -31,6 +31,7 @@ enum {
     WEFT__WAKE_NOTIFY = 1,    /* what it waits for has come; exactly one each */
     WEFT__WAKE_INTERRUPT = 2, /* look whether you are cancelled; may be stale */
     WEFT__WAKE_PERMIT = 4,    /* weft_ready() */
+    WEFT__WAKE_NEVER = 128,   /* not one: it waits for a part of its own work */
 };
 
 /* Flags. */

@@ -15,7 +15,7 @@
 
 static void give(struct weft__worker *worker, struct weft__coro *coro)
 {
-    if (weft__class_suspects(coro))
+    if (coro->home == WEFT__IN_BACKGROUND || weft__class_suspects(coro))
         weft__background_push(worker->rt, coro);
     else
         weft__queue_inject(worker->loop, coro);

@@ -76,6 +76,10 @@ static struct weft__coro *steal_fresh(struct weft__worker *thief,
         struct weft__coro *coro = mark_stolen(weft__branch_coro(thief, item));
         if (coro == NULL)
             break;
+        if (weft__unlikely(coro->home != NULL)) {
+            weft__background_push(thief->rt, coro);
+            continue;
+        }
         thief->haul++;
         thief->forked = weft__branch_is(item);
         if (first == NULL)

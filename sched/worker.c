@@ -280,11 +280,14 @@ void weft__sched_settle(struct weft__worker *worker)
 /* A callback that goes on as a task; or one that has overrun, perhaps, now or
  * not long ago. */
 static WEFT__NOINLINE void after_odd_step(struct weft__worker *worker,
-                                          struct weft__coro *coro)
+                                          struct weft__coro *coro,
+                                          unsigned after)
 {
     if (coro->flags & WEFT__CORO_STEP)
         weft__strand_suspended(coro);
-    weft__class_judge(worker, coro);
+    bool part =
+        after & WEFT__AFTER_PARK && worker->after_mask & WEFT__WAKE_NEVER;
+    weft__class_judge(worker, coro, part);
 }
 
 static void after_switch(struct weft__worker *worker)
@@ -300,7 +303,7 @@ static void after_switch(struct weft__worker *worker)
         return;
     if (weft__unlikely(coro->flags & (WEFT__CORO_STEP | WEFT__CORO_SCORED)) ||
         weft__unlikely(after & WEFT__AFTER_CALLED))
-        after_odd_step(worker, coro);
+        after_odd_step(worker, coro, after);
     if (after & WEFT__AFTER_YIELD)
         weft__queue_polled(worker, coro);
     else

@@ -448,6 +448,7 @@ static atomic_int rounds;
 static void *ping(void *arg)
 {
     weft_future **task = arg;
+    weft_test_yield_until(&parked, 1); /* both are known */
     for (int i = atomic_load(&rounds); i > 0; i--) {
         cr_expect_eq(weft_suspend(), 0);
         cr_expect_eq(weft_ready(*task), 0);
@@ -458,6 +459,7 @@ static void *ping(void *arg)
 static void *play(void *arg)
 {
     weft_future **task = arg;
+    weft_test_yield_until(&parked, 1);
     for (int i = atomic_load(&rounds); i > 0; i--) {
         cr_expect_eq(weft_ready(*task), 0);
         cr_expect_eq(weft_suspend(), 0);

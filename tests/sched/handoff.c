@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: MIT
 /*
- * Hand-off and the background: nothing waits for a worker that is stuck in a
- * task, not even with one worker; what it held goes elsewhere; who is stuck
- * again and again moves to the background, and back when it behaves.
+ * Hand-off: nothing waits for a worker that is stuck in a task, not even with
+ * one worker; what it held goes elsewhere.
  */
 #define _GNU_SOURCE
 #include <weft/fork.h>
@@ -18,6 +17,7 @@
 #include "tests/support/run.h"
 #include "tests/support/scale.h"
 #include "tests/support/test.h"
+#include "tests/support/thread.h"
 
 static atomic_int flag;
 
@@ -164,36 +164,10 @@ Test(handoff, leaves_pinned_tasks_where_they_are, .timeout = 60)
                          0);
 }
 
-/* The background. */
-
-/* By how much this thread has been lowered: the main thread never is. */
-static int nice_now(void)
-{
-    return getpriority(PRIO_PROCESS, (id_t)gettid()) -
-           getpriority(PRIO_PROCESS, (id_t)getpid());
-}
-
-static bool is_low_already(void)
-{
-    return getpriority(PRIO_PROCESS, (id_t)getpid()) > 9;
-}
-
-static weft_ns cpu_time(void)
-{
-    struct timespec used;
-    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &used);
-    return WEFT_S(used.tv_sec) + used.tv_nsec;
-}
-
-/* Of CPU time: the machine may have other things to do. */
-static void compute_for(weft_ns time)
-{
-    weft_ns until = cpu_time() + time;
-    while (cpu_time() < until)
-        ;
-}
+/* A spare that runs its pinned task is not called. */
 
 static atomic_int stop;
+static atomic_int there;
 
 static void *yields(void *unused)
 {
@@ -201,177 +175,6 @@ static void *yields(void *unused)
         weft_yield();
     return unused;
 }
-
-/* It goes there when it overruns, and comes back. */
-static void *moves_to_and_fro(void *rounds)
-{
-    int there = 0;
-    int back = 0;
-    for (int i = 0; i < *(int *)rounds; i++) {
-        for (int n = 0; n < 1000 && nice_now() == 0; n++) {
-            compute_for(WEFT_MS(10));
-            weft_yield();
-        }
-        there += nice_now() > 0;
-        for (int n = 0; n < 1000 && nice_now() > 0; n++)
-            weft_yield();
-        back += nice_now() == 0;
-    }
-    cr_expect_eq(there, *(int *)rounds);
-    cr_expect_eq(back, *(int *)rounds);
-    return rounds;
-}
-
-static void *beside_others(void *rounds)
-{
-    weft_future *task[2];
-    atomic_store(&stop, 0);
-    task[0] = weft_spawn(yields, NULL);
-    task[1] = weft_spawn(moves_to_and_fro, rounds);
-    weft_await(task[1], NULL);
-    atomic_store(&stop, 1);
-    weft_await(task[0], NULL);
-    cr_expect_geq(counters().demotions, (uint64_t) * (int *)rounds);
-    cr_expect_geq(counters().promotions, (uint64_t) * (int *)rounds);
-    return NULL;
-}
-
-Test(background, is_for_those_that_overrun, .timeout = 60)
-{
-    int rounds = 3;
-    if (is_low_already())
-        cr_skip("no lower priority is left");
-    cr_assert_eq(weft_test_run(1, beside_others, &rounds), 0);
-}
-
-/* Each gets its turn: none of many that compute falls far behind. */
-
-static atomic_int turns[8];
-
-static void *computes_in_turns(void *arg)
-{
-    while (!atomic_load(&stop)) {
-        compute_for(WEFT_MS(4));
-        atomic_fetch_add((atomic_int *)arg, 1);
-        weft_yield();
-    }
-    return arg;
-}
-
-/* Until each has made so many turns more than `since`. */
-static void await_turns(const int *since, int more)
-{
-    for (int i = 0; i < 8; i++)
-        while (atomic_load(&turns[i]) < since[i] + more)
-            cr_assert_eq(weft_sleep(WEFT_MS(5)), 0);
-}
-
-static void *all_compute(void *unused)
-{
-    weft_future *task[8];
-    int since[8] = {0};
-    int sum = 0;
-    atomic_store(&stop, 0);
-    for (int i = 0; i < 8; i++)
-        task[i] = weft_spawn(computes_in_turns, &turns[i]);
-    await_turns(since, 5); /* all of them are there */
-    for (int i = 0; i < 8; i++)
-        since[i] = atomic_load(&turns[i]);
-    await_turns(since, 30);
-    atomic_store(&stop, 1);
-    for (int i = 0; i < 8; i++)
-        weft_await(task[i], NULL);
-    for (int i = 0; i < 8; i++)
-        sum += atomic_load(&turns[i]) - since[i];
-    for (int i = 0; i < 8; i++)
-        cr_expect_geq((atomic_load(&turns[i]) - since[i]) * 16, sum, "%d of %d",
-                      atomic_load(&turns[i]) - since[i], sum);
-    return unused;
-}
-
-Test(background, is_shared_fairly, .timeout = 60)
-{
-    cr_assert_eq(weft_test_run(2, all_compute, NULL), 0);
-}
-
-/* Two in the background fork, and suspend in between: what lies on top when one
- * of them joins is the other one's. */
-
-static atomic_int there;
-
-static void *forks_there(void *unused)
-{
-    while (nice_now() == 0 && weft_yield() == 0)
-        compute_for(WEFT_MS(8));
-    atomic_fetch_add(&there, 1);
-    while (atomic_load(&there) < 2 && weft_yield() == 0)
-        compute_for(WEFT_MS(2));
-    for (int i = 0; i < 50; i++) {
-        weft_branch branch;
-        weft_fork(&branch, raise_flag, NULL);
-        compute_for(WEFT_MS(1));
-        weft_yield();
-        cr_expect_eq(weft_join(&branch, NULL), 0);
-    }
-    return unused;
-}
-
-static void *two_fork(void *unused)
-{
-    weft_future *task[3];
-    atomic_store(&stop, 0);
-    atomic_store(&there, 0);
-    task[0] = weft_spawn(yields, NULL);
-    task[1] = weft_spawn(forks_there, NULL);
-    task[2] = weft_spawn(forks_there, NULL);
-    cr_expect_eq(weft_await(task[1], NULL), 0);
-    cr_expect_eq(weft_await(task[2], NULL), 0);
-    atomic_store(&stop, 1);
-    weft_await(task[0], NULL);
-    return unused;
-}
-
-Test(background, runs_branches, .timeout = 60)
-{
-    if (is_low_already())
-        cr_skip("no lower priority is left");
-    cr_assert_eq(weft_test_run(1, two_fork, NULL), 0);
-}
-
-/* With no thread for it, it is not used. */
-
-static void *blocks_often(void *unused)
-{
-    for (int i = 0; i < 10; i++) {
-        usleep(5000);
-        weft_yield();
-    }
-    return unused;
-}
-
-static void *blocks_beside_another(void *unused)
-{
-    weft_future *task[2];
-    atomic_store(&stop, 0);
-    task[0] = weft_spawn(yields, NULL);
-    task[1] = weft_spawn(blocks_often, NULL);
-    weft_time begun = weft_now();
-    weft_await(task[1], NULL);
-    cr_expect_lt(weft_now() - begun, WEFT_S(4),
-                 "it waited for a thread to end");
-    atomic_store(&stop, 1);
-    weft_await(task[0], NULL);
-    return unused;
-}
-
-Test(background, needs_a_thread, .timeout = 60)
-{
-    weft_options options = {
-        .size = sizeof(options), .workers = 1, .max_threads = 2};
-    cr_assert_eq(weft_run_with(&options, blocks_beside_another, NULL, NULL), 0);
-}
-
-/* A spare that runs its pinned task is not called. */
 
 static void *pinned_and_stuck(void *unused)
 {
@@ -407,50 +210,6 @@ static void *beside_a_busy_spare(void *unused)
 Test(handoff, not_to_a_spare_that_is_busy, .timeout = 60)
 {
     cr_assert_eq(weft_test_run(1, beside_a_busy_spare, NULL), 0);
-}
-
-/* A program may say so. */
-
-static void *in_a_class(void *expected)
-{
-    bool lowered = true;
-    for (int i = 0; i < 20; i++) {
-        if (nice_now() == 0)
-            lowered = false;
-        compute_for(WEFT_MS(4));
-        weft_yield();
-    }
-    return lowered == *(bool *)expected ? NULL : weft_fail(-EIO);
-}
-
-static void *both_classes(void *unused)
-{
-    bool no = false;
-    bool yes = true;
-    weft_spawn_options options = {.size = sizeof(options)};
-    atomic_store(&stop, 0);
-    weft_future *yielder = weft_spawn(yields, NULL);
-    options.task_class = WEFT_CLASS_LIGHT;
-    weft_future *light = weft_spawn_with(&options, in_a_class, &no);
-    options.task_class = WEFT_CLASS_BACKGROUND;
-    weft_future *background = weft_spawn_with(&options, in_a_class, &yes);
-    options.task_class = WEFT_CLASS_BACKGROUND + 1;
-    cr_expect_eq(weft_await(weft_spawn_with(&options, in_a_class, &yes), NULL),
-                 -EINVAL);
-    cr_expect_eq(weft_await(background, NULL), 0);
-    cr_expect_eq(weft_await(light, NULL), 0);
-    atomic_store(&stop, 1);
-    weft_await(yielder, NULL);
-    cr_expect_eq(counters().demotions, 0);
-    return unused;
-}
-
-Test(background, can_be_asked_for, .timeout = 60)
-{
-    if (is_low_already())
-        cr_skip("no lower priority is left");
-    for (unsigned workers = 1; workers <= 2; workers++)
-        cr_assert_eq(weft_test_run(workers, both_classes, NULL), 0);
 }
 
 static void *says_so(void *unused)
@@ -541,7 +300,7 @@ Test(handoff, works_without_threads, .timeout = 60)
 static void *in_the_background_for_good(void *unused)
 {
     while (weft_yield() == 0)
-        compute_for(WEFT_MS(3));
+        weft_test_compute_for(WEFT_MS(3));
     return unused;
 }
 
