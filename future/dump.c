@@ -337,6 +337,15 @@ static void say_waits(struct weft__coro *coro, void *arg)
         say(dump, "  %s\n", words);
 }
 
+static void say_overrun(struct dump *dump)
+{
+    weft_overrun longest;
+    if (weft_longest_overrun(dump->rt, &longest))
+        say(dump, "longest overrun: #%llu %s, %lld ms\n",
+            (unsigned long long)longest.task, longest.name,
+            (long long)longest.time / 1000000);
+}
+
 int weft_dump(weft_runtime *rt, int fd)
 {
     struct dump dump = {.rt = rt, .fd = fd};
@@ -346,6 +355,7 @@ int weft_dump(weft_runtime *rt, int fd)
     say(&dump, "weft: dump of a runtime with %u workers, %u threads\n",
         rt->workers, weft__load_relaxed(&rt->census.count));
     say_workers(&dump);
+    say_overrun(&dump);
     say(&dump, "tasks\n");
     weft__pool_each(rt->pool, say_task, &dump);
     say(&dump, "who waits for whom\n");

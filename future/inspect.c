@@ -8,8 +8,11 @@
 #include "future/debug.h"
 #include "future/mutex.h"
 #include "future/task.h"
+#include "future/trace.h"
 
 #include <errno.h>
+#include <stdio.h>
+#include <string.h>
 
 #define OBJECT ((UINT64_C(1) << 56) - 1) /* of ->waits */
 
@@ -156,4 +159,34 @@ int weft_task_set_name(const char *name)
         return -EINVAL;
     weft__store_relaxed(&self->name, name);
     return 0;
+}
+
+/* Who overran */
+
+/* If it has moved on meanwhile, the next look will tell. */
+void weft__inspect_overrun(struct weft__worker *worker, int64_t ns)
+{
+    struct weft_runtime *rt = worker->rt;
+    struct weft__overrun *longest = &rt->monitor.longest;
+    struct weft__coro *coro = weft__trace_runs(worker);
+    struct weft__sight sight;
+    if (coro == NULL || !weft__pool_has(rt->pool, coro) ||
+        !weft__inspect(rt, weft__future_of(coro), false, &sight))
+        return;
+    weft__lock(&longest->lock);
+    longest->ns = ns;
+    longest->task = sight.info.id;
+    snprintf(longest->name, sizeof(longest->name), "%s", sight.info.name);
+    weft__unlock(&longest->lock);
+}
+
+int weft_longest_overrun(weft_runtime *rt, weft_overrun *out)
+{
+    struct weft__overrun *longest = &rt->monitor.longest;
+    weft__lock(&longest->lock);
+    out->time = longest->ns;
+    out->task = longest->task;
+    memcpy(out->name, longest->name, sizeof(out->name));
+    weft__unlock(&longest->lock);
+    return out->time > 0;
 }

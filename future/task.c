@@ -583,5 +583,6 @@ const struct weft__hooks weft__task_hooks = {
     .take = weft__fork_take,
     .fire = weft__callback_due,
     .slow = weft__dump_slow,
+    .overran = weft__inspect_overrun,
     .name = name,
 };

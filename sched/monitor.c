@@ -93,6 +93,16 @@ static void look_how_long(struct weft__worker *worker, uint64_t step,
     }
 }
 
+static void note(struct weft__worker *worker, uint64_t step, bool stuck,
+                 int64_t now)
+{
+    struct weft_runtime *rt = worker->rt;
+    int64_t ns = now - worker->since;
+    if ((stuck || weft__load_relaxed(&worker->overran) == step + 1) &&
+        ns > rt->monitor.longest.ns)
+        rt->hooks->overran(worker, ns);
+}
+
 /* Returns whether something waits that somebody else should take. */
 static bool look_at(struct weft__worker *worker, int64_t now)
 {
@@ -100,6 +110,7 @@ static bool look_at(struct weft__worker *worker, int64_t now)
     bool few = step - worker->watched < FEW;
     bool stuck = step == worker->watched && anything_waits(worker, now);
     look_how_long(worker, step, now);
+    note(worker, step, stuck, now);
     worker->watched = step;
     weft__store_relaxed(&worker->stuck, stuck ? step + 1 : 0);
     if (!few)

@@ -15,6 +15,7 @@
 
 #include "sched/atomic.h"
 #include "sched/base.h"
+#include "sched/lock.h"
 
 struct weft_runtime;
 struct weft__worker;
@@ -26,6 +27,15 @@ enum {
     WEFT__MONITOR_ENDS,   /* by who ends the runtime; stays */
 };
 
+/* The longest step that kept others waiting. Written by the monitor, read by
+ * anybody, under the lock. */
+struct weft__overrun {
+    struct weft__lock lock;
+    int64_t ns;
+    uint64_t task;
+    char name[80];
+};
+
 struct weft__monitor {
     uintptr_t thread;        /* 0: there is none; written by who starts it */
     _Atomic(uint32_t) state; /* futex */
@@ -35,6 +45,7 @@ struct weft__monitor {
     _Atomic(bool) crowd;
     /* Somebody was stuck at the last look. Written by the monitor. */
     _Atomic(bool) stuck;
+    struct weft__overrun longest;
 };
 
 /** The thread's main function: look until the end. */

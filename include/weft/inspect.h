@@ -112,6 +112,26 @@ WEFT_API int weft_task_set_name(const char *name);
  */
 WEFT_API size_t weft_task_backtrace(weft_future *, void **frames, size_t n);
 
+/** A step that kept others waiting: see weft_longest_overrun(). */
+typedef struct weft_overrun {
+    weft_ns time;  /* so far, if it goes on; to about a millisecond */
+    uint64_t task; /* its number */
+    char name[80]; /* cut off if it is longer */
+} weft_overrun;
+
+/**
+ * Which task ran longest without a suspension while something waited for its
+ * worker, from a millisecond on, since the runtime began.
+ *
+ * Context:       any thread that holds a reference.
+ * Suspends:      never.
+ * Cancellation:  none.
+ * Ownership:     *out is a copy.
+ * Returns:       1; 0: there was none, or nobody looks (.no_monitor), and *out
+ *                is all zeros.
+ */
+WEFT_API int weft_longest_overrun(weft_runtime *, weft_overrun *out);
+
 /**
  * Write all there is to a descriptor: workers, tasks with their names, ages,
  * backtraces (of the first thousand), and who waits for whom; a circle is

@@ -4,6 +4,7 @@
  * of it, and although nobody is idle. Who is stuck says so by a flag, and lets
  * go when the others have done what it waits for.
  */
+#include <weft/inspect.h>
 #include <weft/task.h>
 
 #include <errno.h>
@@ -193,6 +194,46 @@ Test(monitor, a_slow_step_is_reported_meanwhile, .timeout = 60)
     cr_expect_not_null(strstr(text, "takes_long@"), "%s", text);
     options.slow_report = -1;
     cr_expect_eq(weft_run_with(&options, one_takes_long, NULL, NULL), -EINVAL);
+}
+
+/* And afterwards, too, by who asks for the longest. */
+
+static weft_overrun longest(void)
+{
+    weft_overrun it;
+    int rc = weft_longest_overrun(weft_running_loop(), &it);
+    cr_expect_eq(rc, it.time > 0);
+    return it;
+}
+
+static void *greedy(void *unused)
+{
+    uint64_t number = weft_task_id(weft_current());
+    weft_task_set_name("greedy");
+    while (longest().task != number)
+        ;
+    return unused;
+}
+
+static void *one_is_greedy(void *unused)
+{
+    weft_overrun none = longest();
+    cr_expect(none.time == 0 && none.task == 0 && *none.name == 0);
+    weft_future *waits = weft_call_later(WEFT_MS(1), stop_all, NULL);
+    weft_future *task = weft_spawn(greedy, NULL);
+    uint64_t number = weft_task_id(task);
+    cr_expect_eq(weft_await(task, NULL), 0);
+    cr_expect_eq(weft_await(waits, NULL), 0);
+    weft_overrun it = longest();
+    cr_expect_gt(it.time, 0);
+    cr_expect_eq(it.task, number);
+    cr_expect_str_eq(it.name, "greedy");
+    return unused;
+}
+
+Test(monitor, knows_the_longest_overrun, .timeout = 60)
+{
+    cr_assert_eq(weft_test_run(1, one_is_greedy, NULL), 0);
 }
 
 /* Asleep with the workers, and awake with the first of them. */
