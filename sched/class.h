@@ -43,6 +43,16 @@ bool weft__class_spent(struct weft__worker *);
  * its work. The worker that ran it. */
 void weft__class_judge(struct weft__worker *, struct weft__coro *, bool part);
 
+/** The same, where nobody has found fault with it, and it is new or light. */
+static inline void weft__class_learn(struct weft__coro *coro)
+{
+    if (coro->score == 0)
+        return;
+    coro->score = (coro->score - 1u) & 7;
+    if (coro->score == 0)
+        coro->flags &= (uint8_t)~WEFT__CORO_SCORED;
+}
+
 /** Of one that waited behind a task that overran, while there is a crowd of
  * those: is it probably of that kind? The new are presumed to be: what arrives
  * together is alike. They have one step in the background, which tells. Who

@@ -287,7 +287,10 @@ static WEFT__NOINLINE void after_odd_step(struct weft__worker *worker,
         weft__strand_suspended(coro);
     bool part =
         after & WEFT__AFTER_PARK && worker->after_mask & WEFT__WAKE_NEVER;
-    weft__class_judge(worker, coro, part);
+    if (after & WEFT__AFTER_CALLED || coro->score > WEFT__SCORE_NEW)
+        weft__class_judge(worker, coro, part);
+    else if (!part)
+        weft__class_learn(coro);
 }
 
 static void after_switch(struct weft__worker *worker)
