@@ -25,13 +25,18 @@ static struct weft__branch *branch_of(weft_branch *public)
 
 /* Forking */
 
+_Static_assert((int)WEFT__BRANCH_KEEP == (int)WEFT__CORO_KEEP &&
+                   WEFT__BRANCH_LOW == WEFT__FORKS_LOW,
+               "a fork copies them");
+
 /* Also read by who takes it: what the forker's scopes are by then is its own
  * business. */
 static WEFT__NOINLINE void inherit_scopes(struct weft__branch *branch,
                                           weft_future *self)
 {
     branch->deadline = weft__scope_deadline(self);
-    branch->keep |= weft__scope_shields(self);
+    if (weft__scope_shields(self))
+        branch->flags |= WEFT__BRANCH_KEEP;
 }
 
 void weft_fork(weft_branch *public, weft_fn *fn, void *arg)
@@ -48,7 +53,7 @@ void weft_fork(weft_branch *public, weft_fn *fn, void *arg)
     branch->forker = self;
     branch->home = worker;
     branch->deadline = 0;
-    branch->keep = self->coro.flags & WEFT__CORO_KEEP;
+    branch->flags = (self->coro.flags & WEFT__CORO_KEEP) | worker->forks;
     branch->own = self->own;
     if (weft__unlikely(self->own != NULL))
         self->own->borrowed++;
@@ -82,9 +87,10 @@ static weft_future *task_of(struct weft__worker *worker,
     task->inherited = context_of(branch);
     task->deadline = branch->deadline;
     task->touched = branch->deadline != 0;
-    if (branch->keep)
+    if (branch->flags & WEFT__BRANCH_KEEP)
         task->coro.flags |= WEFT__CORO_KEEP;
-    weft__class_inherit(&task->coro, branch->home);
+    if (branch->flags & WEFT__BRANCH_LOW)
+        weft__class_inherit(&task->coro);
     return task;
 }
 

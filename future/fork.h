@@ -29,6 +29,12 @@ enum {
         WEFT__BRANCH_TAKEN | WEFT__BRANCH_REFUSED | WEFT__BRANCH_HERE,
 };
 
+/* What a task made of it inherits. */
+enum {
+    WEFT__BRANCH_KEEP = 1, /* as WEFT__CORO_KEEP */
+    WEFT__BRANCH_LOW = 2,  /* was forked in the background: belongs there */
+};
+
 struct weft__branch {
     weft_fn *fn; /* the fork writes these, once */
     void *arg;
@@ -37,7 +43,7 @@ struct weft__branch {
     weft_context *own;          /* the forker's own context then, borrowed */
     int64_t deadline;           /* around the fork; 0: none */
     struct weft__branch *outer; /* forked before it, not joined yet */
-    bool keep;
+    uint8_t flags;              /* of what follows */
     _Atomic(uint32_t) state;
     weft_future *task;          /* the taker's, before TAKEN */
     struct weft__waiter waiter; /* the join's; after WAITED the taker's */

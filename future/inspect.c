@@ -164,16 +164,18 @@ int weft_task_set_name(const char *name)
 /* Who overran */
 
 /* If it has moved on meanwhile, the next look will tell. */
-void weft__inspect_overrun(struct weft__worker *worker, int64_t ns)
+void weft__inspect_overrun(struct weft__worker *worker, uint64_t step,
+                           int64_t ns)
 {
     struct weft_runtime *rt = worker->rt;
     struct weft__overrun *longest = &rt->monitor.longest;
     struct weft__coro *coro = weft__trace_runs(worker);
     struct weft__sight sight;
     if (coro == NULL || !weft__pool_has(rt->pool, coro) ||
-        !weft__inspect(rt, weft__future_of(coro), false, &sight))
+        !weft__inspect(rt, weft__future_of(coro), false, &sight) ||
+        weft__load_relaxed(&worker->counters.steps) != step ||
+        !weft__lock_try(&longest->lock)) /* a lowered thread may have it */
         return;
-    weft__lock(&longest->lock);
     longest->ns = ns;
     longest->task = sight.info.id;
     snprintf(longest->name, sizeof(longest->name), "%s", sight.info.name);

@@ -23,6 +23,6 @@ bool weft__inspect(weft_runtime *, weft_future *, bool claimed,
                    struct weft__sight *);
 
 /** Write down who overran: see struct weft__hooks. */
-void weft__inspect_overrun(struct weft__worker *, int64_t ns);
+void weft__inspect_overrun(struct weft__worker *, uint64_t step, int64_t ns);
 
 #endif

@@ -115,8 +115,12 @@ static struct weft__coro *take(struct weft__worker *worker)
     weft__lock(&background->lock);
     struct weft__coro *coro = pop(background, WEFT__BLOCKERS);
     bool needs_none = coro != NULL;
-    if (coro == NULL && take_slot(worker))
+    if (coro == NULL && take_slot(worker)) {
         coro = pop(background, WEFT__HOGS);
+        weft__store_relaxed(&background->taken,
+                            weft__load_relaxed(&background->taken) +
+                                (coro != NULL));
+    }
     weft__unlock(&background->lock);
     if (coro == NULL || needs_none)
         weft__background_release(worker);
@@ -135,6 +139,41 @@ void weft__background_flush(struct weft_runtime *rt)
         }
     }
     weft__unlock(&background->lock);
+}
+
+static void append(struct weft__background_queue *queue,
+                   struct weft__link *link)
+{
+    link->next = NULL;
+    if (queue->head == NULL)
+        queue->head = link;
+    else
+        queue->tail->next = link;
+    queue->tail = link;
+}
+
+/* Does not wait for the lock: a lowered thread may have it. */
+bool weft__background_acquit(struct weft_runtime *rt)
+{
+    struct weft__background *background = &rt->background;
+    struct weft__background_queue *queue = &background->queue[WEFT__HOGS];
+    if (!weft__lock_try(&background->lock))
+        return false;
+    drain(queue);
+    struct weft__link *link = queue->head;
+    queue->head = NULL;
+    while (link != NULL) {
+        struct weft__coro *coro = weft__coro_of_link(link);
+        link = link->next;
+        if (coro->home != NULL) {
+            append(queue, &coro->link);
+            continue;
+        }
+        weft__fetch_sub(&queue->waiting, 1); /* pairs with the push */
+        weft__queue_inject(weft__runtime_loop(rt), coro);
+    }
+    weft__unlock(&background->lock);
+    return true;
 }
 
 struct weft__coro *weft__background_take(struct weft__worker *worker)

@@ -34,6 +34,7 @@ struct weft__background {
     bool open; /* there are threads for it; fixed once the runtime is open */
     struct weft__lock lock;
     struct weft__background_queue queue[2]; /* WEFT__HOGS, WEFT__BLOCKERS */
+    _Atomic(uint32_t) taken;                /* of HOGS, ever; under the lock */
     _Atomic(uint32_t) slots; /* taken; RMW by who takes one or gives it back */
 };
 
@@ -55,6 +56,10 @@ unsigned weft__background_wants(struct weft_runtime *);
 
 /** There is no thread for them: let all that wait run as if they were light. */
 void weft__background_flush(struct weft_runtime *);
+
+/** Those that compute had no turn for long: let who is not marked run as a light
+ * one. False: the queue is in use just now. The monitor. */
+bool weft__background_acquit(struct weft_runtime *);
 
 /** The slot of a worker, if it has one, is for another one from here on. The
  * worker, or the monitor when it sleeps in the kernel. */

@@ -29,10 +29,8 @@ void weft__class_set(struct weft__coro *coro, unsigned wanted)
     coro->home = WEFT__IN_BACKGROUND;
 }
 
-void weft__class_inherit(struct weft__coro *coro, struct weft__worker *forker)
+void weft__class_inherit(struct weft__coro *coro)
 {
-    if (!weft__load_relaxed(&forker->lowered))
-        return;
     coro->score = WEFT__SCORE_MARKED;
     coro->home = WEFT__IN_BACKGROUND;
 }

@@ -43,6 +43,10 @@ bool weft__class_spent(struct weft__worker *);
  * its work. The worker that ran it. */
 void weft__class_judge(struct weft__worker *, struct weft__coro *, bool part);
 
+/** Every so many short steps that only wait for others count all the same: else
+ * who does nothing but wait would never be known. */
+enum { WEFT__PARTS = 8 };
+
 /** The same, where nobody has found fault with it, and it is new or light. */
 static inline void weft__class_learn(struct weft__coro *coro)
 {
@@ -59,9 +63,9 @@ static inline void weft__class_learn(struct weft__coro *coro)
  * owns it. */
 bool weft__class_suspects(const struct weft__coro *);
 
-/** A task made of a branch that was forked by this worker: of who computes, it
- * will compute. Its creator. */
-void weft__class_inherit(struct weft__coro *, struct weft__worker *forker);
+/** A task made of a branch that was forked in the background: it will compute.
+ * Its creator. */
+void weft__class_inherit(struct weft__coro *);
 
 /** What the program wants: enum weft_class. Its creator. */
 void weft__class_set(struct weft__coro *, unsigned wanted);

@@ -9,7 +9,8 @@
 #define STORM 16      /* looks at a fourth of that, after each hand-off */
 #define HOG_NS 400000 /* of CPU time in one step: less is no hog */
 #define FEW 64        /* steps in a tick: who makes more looks often enough */
-#define QUIET 8       /* ticks with nobody at work before it sleeps */
+#define STANDS_NS 100000000 /* nobody in the line had a turn */
+#define QUIET 8             /* ticks with nobody at work before it sleeps */
 
 /* Looking */
 
@@ -98,9 +99,12 @@ static void note(struct weft__worker *worker, uint64_t step, bool stuck,
 {
     struct weft_runtime *rt = worker->rt;
     int64_t ns = now - worker->since;
-    if ((stuck || weft__load_relaxed(&worker->overran) == step + 1) &&
+    bool overran = weft__load_relaxed(&worker->overran) == step + 1 &&
+                   weft__load_relaxed(&worker->verdict) != WEFT__SAID_SO;
+    if (step == worker->watched && (stuck || overran) &&
+        weft__load_relaxed(&worker->blocking) != step + 1 &&
         ns > rt->monitor.longest.ns)
-        rt->hooks->overran(worker, ns);
+        rt->hooks->overran(worker, step, ns);
 }
 
 /* Returns whether something waits that somebody else should take. */
@@ -133,6 +137,26 @@ static bool look_at(struct weft__worker *worker, int64_t now)
     return false;
 }
 
+/* Nobody is sent to a line that does not move, or left in it. */
+static void look_at_crowd(struct weft_runtime *rt, unsigned overrun,
+                          int64_t now)
+{
+    struct weft__monitor *monitor = &rt->monitor;
+    uint32_t taken = weft__load_relaxed(&rt->background.taken);
+    if (taken != monitor->taken || !weft__background_lines_up(rt)) {
+        monitor->taken = taken;
+        monitor->moved = now;
+        monitor->lifted = false;
+    }
+    bool stands = now - monitor->moved > STANDS_NS;
+    weft__store_relaxed(&monitor->crowd,
+                        !stands && overrun >= WEFT__CROWD * rt->workers);
+    if (!stands || monitor->lifted || !weft__background_acquit(rt))
+        return;
+    monitor->lifted = true;
+    weft__fetch_add_relaxed(&monitor->lifts, 1);
+}
+
 bool weft__monitor_look(struct weft_runtime *rt, int64_t now)
 {
     unsigned known = weft__runtime_known(rt);
@@ -143,8 +167,11 @@ bool weft__monitor_look(struct weft_runtime *rt, int64_t now)
     unsigned overrun = 0;
     for (unsigned i = 0; i < known; i++) {
         struct weft__worker *worker = &rt->worker[i];
-        if (!is_up(worker))
+        if (!is_up(worker)) {
+            /* What it does next is another step. */
+            worker->watched = weft__load_relaxed(&worker->counters.steps) - 1;
             continue;
+        }
         anybody = true;
         overrun += weft__load_relaxed(&worker->lowered) &&
                    weft__load_relaxed(&worker->role) == WEFT__UP;
@@ -153,8 +180,7 @@ bool weft__monitor_look(struct weft_runtime *rt, int64_t now)
                   !weft__worker_is_active(worker);
         stuck |= weft__load_relaxed(&worker->stuck) != 0;
     }
-    weft__store_relaxed(&rt->monitor.crowd,
-                        overrun >= WEFT__CROWD * rt->workers);
+    look_at_crowd(rt, overrun, now);
     rt->monitor.behind = behind;
     weft__store_relaxed(&rt->monitor.stuck, stuck);
     if (waits)

@@ -40,7 +40,11 @@ struct weft__monitor {
     uintptr_t thread;        /* 0: there is none; written by who starts it */
     _Atomic(uint32_t) state; /* futex */
     unsigned storm;          /* short ticks to come; the monitor's */
-    bool behind; /* something waits with those without a loop; as above */
+    bool behind;    /* something waits with those without a loop; as above */
+    uint32_t taken; /* from the background's line at its last look; as above */
+    int64_t moved;  /* when that had changed, or nobody stood there; as above */
+    bool lifted;    /* the new ones were let out of it since then; as above */
+    _Atomic(uint32_t) lifts; /* times that was done. The monitor. */
     /* Many threads that were lowered are still in that step. The monitor. */
     _Atomic(bool) crowd;
     /* Somebody was stuck at the last look. Written by the monitor. */

@@ -48,6 +48,7 @@ static void be_called(struct weft__worker *worker)
     worker->heeded = weft__load_relaxed(&worker->slow) ^ UINT32_C(1) << 31;
     worker->allowance = 0;
     worker->wakes_to = WEFT__TO_INBOX;
+    worker->forks = weft__load_relaxed(&worker->lowered) ? WEFT__FORKS_LOW : 0;
 }
 
 /* It has found out that its loop is another one's. */
@@ -68,6 +69,7 @@ static void take_over(struct weft__worker *worker)
     worker->heeded = weft__load_relaxed(&worker->slow) - 1; /* look, soon */
     worker->allowance = WEFT__BUDGET;
     worker->wakes_to = WEFT__TO_NEXT;
+    worker->forks = 0;
     worker->polled = 0;
     weft__store_relaxed(&worker->role, WEFT__UP);
     weft__fetch_sub(&worker->rt->reserve.awake, 1); /* as an active one */
@@ -346,9 +348,9 @@ static struct weft__worker *start_one(struct weft__loop *loop,
         weft__os->thread_join(worker->thread);
     worker->thread = 0;
     bool background = role == WEFT__BACKGROUND;
+    weft__store_relaxed(&worker->lowered, background);
     be_called(worker);
     worker->expected = background;
-    weft__store_relaxed(&worker->lowered, background);
     weft__store_relaxed(&worker->role, role);
     weft__fetch_add(&rt->reserve.awake, 1); /* until it sleeps, or is active */
     weft__fetch_add(&rt->reserve.coming, background); /* arrive() */
@@ -402,12 +404,16 @@ void weft__reserve_refill(struct weft__loop *loop)
         spares++;
 }
 
+/* One that computes there comes back to look; one that sleeps in the kernel, and
+ * has left its slot, may wait for those who wait for it. */
 static bool anybody_in_background(struct weft_runtime *rt)
 {
     for (unsigned i = 0; i < weft__runtime_known(rt); i++)
-        if (is_background(&rt->worker[i]))
+        if (is_background(&rt->worker[i]) &&
+            (weft__load_relaxed(&rt->worker[i].slot) ||
+             weft__reserve_is_asleep(&rt->worker[i])))
             return true;
-    return false;
+    return weft__load_relaxed(&rt->reserve.coming) > 0;
 }
 
 void weft__reserve_reinforce(struct weft_runtime *rt)

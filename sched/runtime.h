@@ -31,9 +31,9 @@ struct weft__hooks {
     void (*fire)(struct weft__alarm *, struct weft__worker *);
     /** It has been in the same step for so long: report that. The monitor. */
     void (*slow)(struct weft__worker *, int64_t ns);
-    /** That is the longest step so far that keeps others waiting: write down
-     * whose it is. The monitor. */
-    void (*overran)(struct weft__worker *, int64_t ns);
+    /** Its step of that number is the longest so far that keeps others waiting:
+     * write down whose it is. The monitor. */
+    void (*overran)(struct weft__worker *, uint64_t step, int64_t ns);
     /** The name of a coroutine, for people. Signal-safe; never NULL. */
     const char *(*name)(struct weft__coro *);
 };

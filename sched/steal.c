@@ -78,6 +78,7 @@ static struct weft__coro *steal_fresh(struct weft__worker *thief,
             break;
         if (weft__unlikely(coro->home != NULL)) {
             weft__background_push(thief->rt, coro);
+            most++; /* it is not for the thief */
             continue;
         }
         thief->haul++;
@@ -169,7 +170,7 @@ static struct weft__coro *take_all_kinds(struct weft__worker *thief,
     struct weft__coro *coro = steal_woken(thief, victim);
     if (coro == NULL)
         coro = steal_fresh(thief, victim, weft__deque_size(&victim->deque));
-    if (coro == NULL)
+    if (coro == NULL && weft__worker_is_active(victim)) /* else another's */
         coro = weft__queue_take_inbox(thief, victim->loop, WEFT__CORO_STOLEN);
     if (coro == NULL)
         coro = mark_stolen(weft__queue_take_next(victim));
@@ -205,7 +206,8 @@ bool weft__steal_waits(struct weft__worker *worker)
 {
     struct weft__deque *deque = &worker->deque;
     return weft__ring_size(&worker->ring) > 0 ||
-           !weft__inbox_is_empty(&worker->loop->inbox) ||
+           (!weft__inbox_is_empty(&worker->loop->inbox) &&
+            weft__worker_is_active(worker)) ||
            weft__load_relaxed(&worker->next) != NULL ||
            (weft__deque_size(deque) > 0 &&
             !weft__branch_is(weft__deque_peek(deque)));

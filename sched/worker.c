@@ -283,10 +283,14 @@ static WEFT__NOINLINE void after_odd_step(struct weft__worker *worker,
                                           struct weft__coro *coro,
                                           unsigned after)
 {
-    if (coro->flags & WEFT__CORO_STEP)
+    /* Those before it in the same step were others. */
+    if (coro->flags & WEFT__CORO_STEP) {
         weft__strand_suspended(coro);
-    bool part =
-        after & WEFT__AFTER_PARK && worker->after_mask & WEFT__WAKE_NEVER;
+        return;
+    }
+    bool part = after & WEFT__AFTER_PARK &&
+                worker->after_mask & WEFT__WAKE_NEVER &&
+                weft__load_relaxed(&worker->counters.steps) % WEFT__PARTS != 0;
     if (after & WEFT__AFTER_CALLED || coro->score > WEFT__SCORE_NEW)
         weft__class_judge(worker, coro, part);
     else if (!part)

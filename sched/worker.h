@@ -64,6 +64,9 @@ enum weft__wakes_to {
     WEFT__TO_INBOX, /* it has no loop: to the owner of that */
 };
 
+/* What is forked there belongs there. */
+#define WEFT__FORKS_LOW 2
+
 /* Why a loop was taken from its worker. */
 enum weft__verdict {
     WEFT__NO_VERDICT, /* it was not */
@@ -135,6 +138,7 @@ struct weft__worker {
     unsigned calls;          /* of branches, before the next look around */
     bool searching;          /* counted in idle.searching */
     uint8_t wakes_to;        /* enum weft__wakes_to */
+    uint8_t forks;           /* WEFT__FORKS_LOW in the background, else 0 */
     bool sentinel;           /* its index stands in idle.sentinel */
     unsigned looks;          /* as the sentinel: looks that found nothing */
     unsigned allowance;      /* what ->budget begins with in each step */

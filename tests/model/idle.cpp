@@ -102,6 +102,11 @@ void weft__background_release(struct weft__worker *)
 {
 }
 
+bool weft__background_acquit(weft_runtime *)
+{
+    return true;
+}
+
 bool weft__background_lines_up(weft_runtime *)
 {
     return false;

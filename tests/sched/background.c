@@ -194,6 +194,8 @@ static void *does_parts(void *unused)
     for (int i = 0; i < 20; i++) {
         weft_branch branch;
         void *low = NULL;
+        weft_test_compute_for(WEFT_MS(2));
+        weft_yield(); /* it stays of that kind */
         weft_fork(&branch, tells_nice, NULL);
         cr_expect_eq(weft_await(weft_spawn(yields_once, NULL), NULL), 0);
         cr_expect_gt(weft_test_nice(), 0);
