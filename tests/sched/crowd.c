@@ -87,14 +87,16 @@ Test(crowd, does_not_grow, .timeout = 60)
 
 /* But if those that are there do not end, who is new need not wait for it. */
 
+enum { SOME = 3 * WEFT__CROWD };
+
 static void *one_among_many(void *unused)
 {
-    weft_future *task[MANY];
+    weft_future *task[SOME];
     atomic_store(&begun, 0);
     atomic_store(&release, 0);
-    for (int i = 0; i < MANY; i++)
-        task[i] = weft_spawn(i == MANY / 2 ? lets_go : computes, NULL);
-    for (int i = 0; i < MANY; i++)
+    for (int i = 0; i < SOME; i++)
+        task[i] = weft_spawn(i == SOME / 2 ? lets_go : computes, NULL);
+    for (int i = 0; i < SOME; i++)
         cr_expect_eq(weft_await(task[i], NULL), 0);
     return unused;
 }
