@@ -392,6 +392,23 @@ bool weft__dump_stuck(weft_runtime *rt, weft_future *task)
     return true;
 }
 
+#define AGAIN_NS INT64_C(1000000000)
+
+/* A place is told of once a second, whoever is slow there. Where to note it;
+ * NULL: not now. */
+static struct weft__told *find_note(struct weft__monitor *monitor,
+                                    const void *site, int64_t now)
+{
+    struct weft__told *oldest = monitor->told;
+    for (size_t i = 0; i < weft__count_of(monitor->told); i++) {
+        struct weft__told *it = &monitor->told[i];
+        if (it->site == site)
+            return now - it->at < AGAIN_NS ? NULL : it;
+        oldest = it->at < oldest->at ? it : oldest;
+    }
+    return oldest;
+}
+
 /* Its stack first: if it has moved on meanwhile, that is no news. */
 void weft__dump_slow(struct weft__worker *worker, int64_t ns)
 {
@@ -400,11 +417,16 @@ void weft__dump_slow(struct weft__worker *worker, int64_t ns)
     struct weft__text text = {words, sizeof(words), 0};
     struct weft_runtime *rt = worker->rt;
     struct weft__coro *coro = weft__trace_runs(worker);
+    int64_t now = weft__os->now();
     weft__unwind_open();
-    if (coro == NULL || !weft__pool_has(rt->pool, coro) ||
-        !take_portrait(rt, weft__future_of(coro), true, &it) ||
+    if (coro == NULL || !weft__pool_has(rt->pool, coro))
+        return;
+    const void *site = weft__load_relaxed(&weft__future_of(coro)->name);
+    struct weft__told *note = find_note(&rt->monitor, site, now);
+    if (note == NULL || !take_portrait(rt, weft__future_of(coro), true, &it) ||
         weft__trace_runs(worker) != coro)
         return;
+    *note = (struct weft__told){site, now};
     put_frames(&text, &it);
     weft__report_to(rt, WEFT_REPORT_SLOW, 0, it.sight.info.name,
                     it.sight.info.id, NULL,

@@ -9,6 +9,7 @@
 int perf_serve_command(int argc, char **argv);
 int perf_load_command(int argc, char **argv);
 int perf_mixed_command(int argc, char **argv);
+int perf_stuck_command(int argc, char **argv);
 int perf_micro_command(int argc, char **argv);
 int perf_rivals_command(int argc, char **argv);
 int perf_calibrate_command(int argc, char **argv);

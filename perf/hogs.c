@@ -16,6 +16,7 @@ struct perf_hog {
     struct perf_client client;
     struct perf_hogs *hogs;
     weft_future *task;
+    uint64_t done; /* its task's */
 };
 
 static bool goes_on(const struct perf_hogs *hogs)
@@ -23,11 +24,13 @@ static bool goes_on(const struct perf_hogs *hogs)
     return !atomic_load(&hogs->stop) && !weft_cancelled();
 }
 
-static void count(struct perf_hogs *hogs, const struct perf_exchange *exchange)
+static void count(struct perf_hog *hog, const struct perf_exchange *exchange)
 {
+    struct perf_hogs *hogs = hog->hogs;
     weft_ns took = exchange->ended - exchange->begun;
     weft_ns fastest = atomic_load(&hogs->fastest);
 
+    hog->done++;
     atomic_fetch_add(&hogs->done, 1);
     while ((fastest == 0 || took < fastest) &&
            !atomic_compare_exchange_weak(&hogs->fastest, &fastest, took)) {
@@ -59,7 +62,7 @@ static void *ask(void *arg)
         perf_client_disconnect(&hog->client);
     }
     if (rc == 0) {
-        count(hogs, &exchange);
+        count(hog, &exchange);
     } else if (rc != -PERF_FAILURE_CANCELLED) {
         atomic_fetch_add(&hogs->failed[-rc], 1);
         breathe();
@@ -178,6 +181,18 @@ int perf_hogs_start(struct perf_hogs *hogs)
     return 0;
 }
 
+/* After their tasks. */
+static double fewest(const struct perf_hogs *hogs)
+{
+    uint64_t least = UINT64_MAX, all = 0;
+
+    for (uint64_t i = 0; i < hogs->count; i++) {
+        all += hogs->all[i].done;
+        least = hogs->all[i].done < least ? hogs->all[i].done : least;
+    }
+    return all > 0 ? (double)(least * hogs->count) / (double)all : 0;
+}
+
 void perf_hogs_stop(struct perf_hogs *hogs)
 {
     double took = (double)(weft_now() - hogs->start) / 1e9;
@@ -188,6 +203,7 @@ void perf_hogs_stop(struct perf_hogs *hogs)
     hogs->per_second = (double)atomic_load(&hogs->done) / took;
     atomic_store(&hogs->stop, true);
     end_tasks(hogs);
+    hogs->fewest = fewest(hogs);
     for (uint64_t i = 0; i < hogs->count; i++) {
         if (hogs->all[i].client.buffer != NULL) {
             perf_client_fini(&hogs->all[i].client);

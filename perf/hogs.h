@@ -37,7 +37,10 @@ struct perf_hogs {
     _Atomic uint64_t failed[PERF_FAILURES];
     _Atomic weft_ns fastest; /* of those that are done; 0: none is */
     weft_time start;
-    double per_second; /* filled by perf_hogs_stop() */
+    /* Filled by perf_hogs_stop(). */
+    double per_second;
+    double fewest; /* requests of the one with the fewest, of the mean: 1 is
+                      fair; 0 without hogs */
 };
 
 /** Start; the members up to `times` are filled in, the others zero. In a

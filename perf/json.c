@@ -145,17 +145,30 @@ void perf_json_flag(struct perf_json *json, const char *key, bool value)
     put_text(json, value ? "true" : "false");
 }
 
-void perf_json_real(struct perf_json *json, const char *key, double value)
+static void put_real(struct perf_json *json, double value)
 {
     char digits[400]; /* the longest double has 309 digits before the point */
 
-    put_key(json, key);
-    if (!isfinite(value)) {
-        put_text(json, "null");
-        return;
-    }
     snprintf(digits, sizeof(digits), "%.3f", value);
-    put_text(json, digits);
+    put_text(json, isfinite(value) ? digits : "null");
+}
+
+void perf_json_real(struct perf_json *json, const char *key, double value)
+{
+    put_key(json, key);
+    put_real(json, value);
+}
+
+void perf_json_reals(struct perf_json *json, const char *key,
+                     const double *values, size_t n)
+{
+    put_key(json, key);
+    put_text(json, "[");
+    for (size_t i = 0; i < n; i++) {
+        put_text(json, i == 0 ? "" : ",");
+        put_real(json, values[i]);
+    }
+    put_text(json, "]");
 }
 
 void perf_json_value(struct perf_json *json, const char *key, const char *value)

@@ -34,6 +34,10 @@ void perf_json_flag(struct perf_json *, const char *key, bool value);
 /** A number with three decimals; what is not finite writes null. */
 void perf_json_real(struct perf_json *, const char *key, double value);
 
+/** An array of those. */
+void perf_json_reals(struct perf_json *, const char *key, const double *values,
+                     size_t n);
+
 /** A value that is JSON already. */
 void perf_json_value(struct perf_json *, const char *key, const char *value);
 

@@ -17,6 +17,7 @@ static const struct command {
     {"serve", perf_serve_command, "an HTTP/1.1 server on weft"},
     {"load", perf_load_command, "load a URL on a schedule, measure latency"},
     {"mixed", perf_mixed_command, "light requests beside heavy ones"},
+    {"stuck", perf_stuck_command, "the others, while tasks hold their threads"},
     {"micro", perf_micro_command, "single operations of the runtime"},
     {"rivals", perf_rivals_command, "the same in other runtimes, in turn"},
     {"calibrate", perf_calibrate_command, "what this machine costs"},

@@ -211,6 +211,7 @@ static int run_with_server(struct perf_mixed *mixed)
     struct perf_process_plan plan = {.program = mixed->server,
                                      .root = mixed->root,
                                      .threads = mixed->threads,
+                                     .at_once = (unsigned)mixed->at_once,
                                      .no_monitor = mixed->shape.no_monitor,
                                      .workers = (unsigned)mixed->workers};
     int rc = perf_process_start(&mixed->process, &plan);
@@ -396,6 +397,8 @@ static int parse(struct perf_mixed *mixed, int argc, char **argv)
          "another program that serves, see perf/rivals"},
         {"threads", PERF_OPTION_FLAG, &mixed->threads, 0, 0, 0,
          "another server: a thread for each connection"},
+        {"at-once", PERF_OPTION_COUNT, &mixed->at_once, 0, 10000, 0,
+         "of its requests, the others wait: a pool and a queue (default: all)"},
         {"workers", PERF_OPTION_COUNT, &mixed->workers, 1, 256, 0,
          "of the server (default: one for each CPU)"},
         {"client-workers", PERF_OPTION_COUNT, &mixed->client_workers, 1, 256, 0,

@@ -30,7 +30,7 @@ enum perf_hog_kind {
 struct perf_mixed {
     /* From the command line. */
     uint64_t light_rate, light_connections, hog_count, walker_count, workers;
-    uint64_t client_workers, burn_us, burn_rounds, block_us, seed;
+    uint64_t client_workers, at_once, burn_us, burn_rounds, block_us, seed;
     int64_t duration;
     const char *root, *server;
     bool threads, sha256, json, stats, poisson;

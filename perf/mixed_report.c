@@ -165,6 +165,9 @@ static void hog_rows(const struct perf_mixed *mixed, struct perf_table *table)
     perf_table_row(table, "  a second",
                    perf_format_real(mixed->hogs.per_second).s,
                    "the heavy work that got done meanwhile");
+    perf_table_row(table, "  the fewest",
+                   sentence("%.0f %%", mixed->hogs.fewest * 100).s,
+                   "of what each connection got done on average");
     if (mixed->longest_step_us > 0) {
         perf_table_row(
             table, "  longest step",
@@ -298,6 +301,7 @@ static void hogs_json(const struct perf_mixed *mixed, struct perf_json *json)
     perf_json_count(json, "done", look(&mixed->hogs.done));
     perf_json_count(json, "failed", perf_hogs_failures(&mixed->hogs));
     perf_json_real(json, "per_second", mixed->hogs.per_second);
+    perf_json_real(json, "fewest", mixed->hogs.fewest);
     perf_json_real(json, "fastest_us",
                    (double)atomic_load(&mixed->hogs.fastest) / 1e3);
     perf_json_real(json, "longest_step_us", mixed->longest_step_us);

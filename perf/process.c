@@ -130,7 +130,7 @@ static int spawn_serve(struct perf_process *process,
                        const struct perf_process_plan *plan, int output)
 {
     struct arguments arguments = {0};
-    char parent[16], count[16];
+    char parent[16], count[16], at_once[16];
     const char *program = plan->program;
 
     snprintf(parent, sizeof(parent), "%d", (int)getpid());
@@ -149,7 +149,9 @@ static int spawn_serve(struct perf_process *process,
         append(&arguments, "--no-monitor", NULL);
     }
     if (plan->threads) {
+        snprintf(at_once, sizeof(at_once), "%u", plan->at_once);
         append(&arguments, "--threads", NULL);
+        append(&arguments, "--at-once", at_once);
     }
     return spawn(process, program != NULL ? program : "/proc/self/exe",
                  arguments.of, output);

@@ -17,8 +17,9 @@
 struct perf_process_plan {
     const char *program; /* whose `serve` it is; NULL: ours */
     const char *root;
-    bool threads;    /* serve --threads */
-    bool no_monitor; /* serve --no-monitor */
+    bool threads;     /* serve --threads */
+    unsigned at_once; /* serve --at-once */
+    bool no_monitor;  /* serve --no-monitor */
     unsigned workers;
 };
 

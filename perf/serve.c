@@ -28,7 +28,7 @@
 #define ACCEPTORS_MAX 256
 
 struct settings {
-    uint64_t port, workers, max_connections, parent;
+    uint64_t port, workers, max_connections, parent, at_once;
     int64_t grace;
     const char *address, *root;
     bool stats, threads, no_monitor;
@@ -167,7 +167,8 @@ static int run_weft(struct settings *settings)
 
 static int run_threads(struct settings *settings)
 {
-    int rc = perf_threads_serve((uint16_t)settings->port);
+    int rc = perf_threads_serve((uint16_t)settings->port,
+                                (unsigned)settings->at_once);
 
     fprintf(stderr, "weft-perf serve: %s\n", strerror(-rc));
     return 1;
@@ -194,6 +195,8 @@ int perf_serve_command(int argc, char **argv)
          "for busy connections at the end (default 5s)"},
         {"threads", PERF_OPTION_FLAG, &settings.threads, 0, 0, 0,
          "instead of weft: a thread for each connection"},
+        {"at-once", PERF_OPTION_COUNT, &settings.at_once, 0, 10000, 0,
+         "with --threads: requests at a time, the others wait (default: all)"},
         {"stats", PERF_OPTION_FLAG, &settings.stats, 0, 0, 0,
          "print the runtime's counters at the end"},
         {"no-monitor", PERF_OPTION_FLAG, &settings.no_monitor, 0, 0, 0,

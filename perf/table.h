@@ -10,7 +10,7 @@
 #include <stddef.h>
 #include <stdio.h>
 
-#define PERF_TABLE_COLUMNS 11
+#define PERF_TABLE_COLUMNS 12
 
 struct perf_table {
     const char *align; /* a letter for each column: l left, r right */

@@ -10,6 +10,7 @@
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <pthread.h>
+#include <semaphore.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
@@ -31,13 +32,37 @@ struct conversation {
     char bytes[PERF_ANSWER_REQUEST_MAX];
 };
 
+static bool limited; /* set once, before there are threads */
+static sem_t places;
+
 /* Of the calling thread alone, as Linux has it. */
 static void lower(struct conversation *conversation)
 {
-    if (!conversation->lowered) {
+    if (!conversation->lowered && !limited) {
         setpriority(PRIO_PROCESS, (id_t)gettid(), NICE);
         conversation->lowered = true;
     }
+}
+
+/* One request; false: the connection is of no use any more. */
+static bool answer_one(struct conversation *conversation,
+                       const struct perf_answer *answer)
+{
+    bool sent;
+
+    if (limited) {
+        sem_wait(&places);
+    }
+    if (answer->kind == PERF_ANSWER_BURN || answer->kind == PERF_ANSWER_BLOCK) {
+        lower(conversation);
+        perf_answer_work(answer);
+    }
+    sent = send(conversation->fd, answer->text, answer->length, MSG_NOSIGNAL) ==
+           (ssize_t)answer->length;
+    if (limited) {
+        sem_post(&places);
+    }
+    return sent;
 }
 
 /* All that was asked so far; false: the connection is of no use any more. */
@@ -50,13 +75,7 @@ static bool answer_all(struct conversation *conversation)
         if (answer.request == 0) {
             return conversation->used < sizeof(conversation->bytes);
         }
-        if (answer.kind == PERF_ANSWER_BURN ||
-            answer.kind == PERF_ANSWER_BLOCK) {
-            lower(conversation);
-            perf_answer_work(&answer);
-        }
-        if (send(conversation->fd, answer.text, answer.length, MSG_NOSIGNAL) !=
-            (ssize_t)answer.length) {
+        if (!answer_one(conversation, &answer)) {
             return false;
         }
         conversation->used -= answer.request;
@@ -95,7 +114,7 @@ static void accept_one(int listener, const pthread_attr_t *attributes)
     }
 }
 
-int perf_threads_serve(uint16_t port)
+int perf_threads_serve(uint16_t port, unsigned at_once)
 {
     pthread_attr_t attributes;
     int listener = perf_floor_listen(&port);
@@ -104,6 +123,8 @@ int perf_threads_serve(uint16_t port)
     if (listener < 0 || fcntl(listener, F_SETFL, 0) != 0) {
         return listener < 0 ? listener : -errno;
     }
+    limited = at_once > 0;
+    sem_init(&places, 0, at_once);
     pthread_attr_init(&attributes);
     pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
     pthread_attr_setstacksize(&attributes, STACK_SIZE);

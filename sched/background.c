@@ -4,6 +4,8 @@
 
 #include "sched/runtime.h"
 
+#define TURNS 4 /* one of so many is a marked one's, if others wait */
+
 /* Slots */
 
 static bool take_slot(struct weft__worker *worker)
@@ -48,17 +50,22 @@ static uint32_t waiting(struct weft_runtime *rt, unsigned kind)
     return weft__load_relaxed(&rt->background.queue[kind].waiting);
 }
 
+static uint32_t waiting_for_slots(struct weft_runtime *rt)
+{
+    return waiting(rt, WEFT__HOGS) + waiting(rt, WEFT__SUSPECTS);
+}
+
 unsigned weft__background_wants(struct weft_runtime *rt)
 {
     uint32_t slots = weft__load_relaxed(&rt->background.slots);
     uint32_t free = slots < rt->workers ? rt->workers - slots : 0;
-    uint32_t hogs = waiting(rt, WEFT__HOGS);
-    return (hogs < free ? hogs : free) + waiting(rt, WEFT__BLOCKERS);
+    uint32_t line = waiting_for_slots(rt);
+    return (line < free ? line : free) + waiting(rt, WEFT__BLOCKERS);
 }
 
 bool weft__background_lines_up(struct weft_runtime *rt)
 {
-    return waiting(rt, WEFT__HOGS) > 0;
+    return waiting_for_slots(rt) > 0;
 }
 
 bool weft__background_waits(struct weft_runtime *rt)
@@ -70,7 +77,10 @@ bool weft__background_waits(struct weft_runtime *rt)
 
 void weft__background_push(struct weft_runtime *rt, struct weft__coro *coro)
 {
-    struct weft__background_queue *queue = &rt->background.queue[coro->blocks];
+    unsigned kind = coro->home == NULL ? WEFT__SUSPECTS
+                    : coro->blocks     ? WEFT__BLOCKERS
+                                       : WEFT__HOGS;
+    struct weft__background_queue *queue = &rt->background.queue[kind];
     coro->flags |= WEFT__CORO_INJECTED;
     weft__fetch_add(&queue->waiting, 1); /* pairs with who takes it */
     weft__inbox_push(&queue->inbox, &coro->link);
@@ -108,6 +118,18 @@ static struct weft__coro *pop(struct weft__background *background,
     return weft__coro_of_link(link);
 }
 
+static struct weft__coro *pop_for_slot(struct weft__background *background)
+{
+    uint32_t taken = weft__load_relaxed(&background->taken);
+    bool hogs = taken % TURNS == 0;
+    struct weft__coro *coro =
+        pop(background, hogs ? WEFT__HOGS : WEFT__SUSPECTS);
+    if (coro == NULL)
+        coro = pop(background, hogs ? WEFT__SUSPECTS : WEFT__HOGS);
+    weft__store_relaxed(&background->taken, taken + (coro != NULL));
+    return coro;
+}
+
 /* Those first that use next to no CPU. */
 static struct weft__coro *take(struct weft__worker *worker)
 {
@@ -115,12 +137,8 @@ static struct weft__coro *take(struct weft__worker *worker)
     weft__lock(&background->lock);
     struct weft__coro *coro = pop(background, WEFT__BLOCKERS);
     bool needs_none = coro != NULL;
-    if (coro == NULL && take_slot(worker)) {
-        coro = pop(background, WEFT__HOGS);
-        weft__store_relaxed(&background->taken,
-                            weft__load_relaxed(&background->taken) +
-                                (coro != NULL));
-    }
+    if (coro == NULL && take_slot(worker))
+        coro = pop_for_slot(background);
     weft__unlock(&background->lock);
     if (coro == NULL || needs_none)
         weft__background_release(worker);
@@ -131,7 +149,7 @@ void weft__background_flush(struct weft_runtime *rt)
 {
     struct weft__background *background = &rt->background;
     weft__lock(&background->lock);
-    for (unsigned kind = 0; kind < 2; kind++) {
+    for (unsigned kind = 0; kind < WEFT__QUEUES; kind++) {
         struct weft__coro *coro;
         while ((coro = pop(background, kind)) != NULL) {
             coro->home = NULL;
@@ -141,37 +159,15 @@ void weft__background_flush(struct weft_runtime *rt)
     weft__unlock(&background->lock);
 }
 
-static void append(struct weft__background_queue *queue,
-                   struct weft__link *link)
-{
-    link->next = NULL;
-    if (queue->head == NULL)
-        queue->head = link;
-    else
-        queue->tail->next = link;
-    queue->tail = link;
-}
-
 /* Does not wait for the lock: a lowered thread may have it. */
 bool weft__background_acquit(struct weft_runtime *rt)
 {
     struct weft__background *background = &rt->background;
-    struct weft__background_queue *queue = &background->queue[WEFT__HOGS];
+    struct weft__coro *coro;
     if (!weft__lock_try(&background->lock))
         return false;
-    drain(queue);
-    struct weft__link *link = queue->head;
-    queue->head = NULL;
-    while (link != NULL) {
-        struct weft__coro *coro = weft__coro_of_link(link);
-        link = link->next;
-        if (coro->home != NULL) {
-            append(queue, &coro->link);
-            continue;
-        }
-        weft__fetch_sub(&queue->waiting, 1); /* pairs with the push */
+    while ((coro = pop(background, WEFT__SUSPECTS)) != NULL)
         weft__queue_inject(weft__runtime_loop(rt), coro);
-    }
     weft__unlock(&background->lock);
     return true;
 }
@@ -179,7 +175,7 @@ bool weft__background_acquit(struct weft_runtime *rt)
 struct weft__coro *weft__background_take(struct weft__worker *worker)
 {
     if (waiting(worker->rt, WEFT__BLOCKERS) == 0 &&
-        waiting(worker->rt, WEFT__HOGS) == 0) {
+        waiting_for_slots(worker->rt) == 0) {
         weft__background_release(worker);
         return NULL;
     }

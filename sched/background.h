@@ -8,7 +8,8 @@
  *
  * No more than one of them per CPU runs at a time (a slot each), but for those
  * that sleep in the kernel: these use no CPU, so they take no slot, and each
- * that waits gets a thread.
+ * that waits gets a thread. Who may be light goes before those who are not, but
+ * for every fourth turn.
  *
  * Anybody queues. The queues behind the inboxes are under a lock that only
  * background workers take: an active one never waits for a lowered thread.
@@ -19,8 +20,9 @@
 #include "sched/coro.h"
 #include "sched/lock.h"
 
-/* What a task does when it overruns: weft__coro's ->blocks. */
-enum { WEFT__HOGS, WEFT__BLOCKERS };
+/* Marked ones that compute, and that sleep in the kernel; and who is not marked
+ * but stood behind those in a crowd. */
+enum { WEFT__HOGS, WEFT__BLOCKERS, WEFT__SUSPECTS, WEFT__QUEUES };
 
 struct weft__background_queue {
     /* Anybody adds; taken under the lock. */
@@ -33,12 +35,12 @@ struct weft__background_queue {
 struct weft__background {
     bool open; /* there are threads for it; fixed once the runtime is open */
     struct weft__lock lock;
-    struct weft__background_queue queue[2]; /* WEFT__HOGS, WEFT__BLOCKERS */
-    _Atomic(uint32_t) taken;                /* of HOGS, ever; under the lock */
+    struct weft__background_queue queue[WEFT__QUEUES];
+    _Atomic(uint32_t) taken; /* that had a slot, ever; under the lock */
     _Atomic(uint32_t) slots; /* taken; RMW by who takes one or gives it back */
 };
 
-/** Queue a marked one. Any thread; it may run, and end, before the return. */
+/** Queue one. Any thread; it may run, and end, before the return. */
 void weft__background_push(struct weft_runtime *, struct weft__coro *);
 
 /** The next one, with a slot if it needs one; NULL: none, and the slot is given
@@ -57,8 +59,8 @@ unsigned weft__background_wants(struct weft_runtime *);
 /** There is no thread for them: let all that wait run as if they were light. */
 void weft__background_flush(struct weft_runtime *);
 
-/** Those that compute had no turn for long: let who is not marked run as a light
- * one. False: the queue is in use just now. The monitor. */
+/** Nobody had a turn for long: let who is not marked run as a light one. False:
+ * the queue is in use just now. The monitor. */
 bool weft__background_acquit(struct weft_runtime *);
 
 /** The slot of a worker, if it has one, is for another one from here on. The

@@ -75,16 +75,19 @@ static enum weft__verdict verdict(struct weft__worker *worker)
     if (weft__load_relaxed(&worker->overran) != step)
         return WEFT__NO_VERDICT;
     enum weft__verdict it = weft__load_relaxed(&worker->verdict);
-    if (it != WEFT__COMPUTES || weft__os->thread_usage(&ended) < 0 ||
-        ended.cpu - weft__load_relaxed(&worker->first_cpu) >= LONG_NS)
-        return it;
-    return WEFT__NO_VERDICT; /* it was nearly done */
+    int64_t took = LONG_NS;
+    if (it == WEFT__BLOCKS)
+        took = weft__os->now() - weft__load_relaxed(&worker->first_at);
+    else if (it == WEFT__COMPUTES && weft__os->thread_usage(&ended) == 0)
+        took = ended.cpu - weft__load_relaxed(&worker->first_cpu);
+    return took < LONG_NS ? WEFT__NO_VERDICT : it; /* it was nearly done */
 }
 
 static unsigned rise(unsigned score)
 {
-    score += WEFT__SCORE_OVERRAN;
-    return score < WEFT__SCORE_MOST ? score : WEFT__SCORE_MOST;
+    return score == 0                   ? WEFT__SCORE_OVERRAN
+           : score < WEFT__SCORE_MARKED ? WEFT__SCORE_MARKED
+                                        : WEFT__SCORE_MOST;
 }
 
 /* Faster from high up. */

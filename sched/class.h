@@ -1,19 +1,19 @@
 // SPDX-License-Identifier: MIT
 /*
- * Which tasks belong in the background. Each has a score, which goes up by
- * OVERRAN when a step of it was too long while others waited, and down with
- * each other step:
+ * Which tasks belong in the background. Each has a score, which goes up when a
+ * step of it was too long while others waited, and down with each other step:
  *
  *   0                       light, as nearly all are
  *   NEW                     not known yet: two steps, and it is
+ *   OVERRAN                 was light until its last step
  *   from MARKED on          runs in the background
  *   down to CLEARED again   does not
  *   FORCED                  was spawned for the background: stays there
  *
  * So one long step of a task that is known as light has its loop handed over
  * and marks nothing: what the task does next is most likely short, and must not
- * wait behind those who compute. Two long ones in a row do, and the first one
- * of a new task.
+ * wait behind those who compute. Two long ones in short order do, and the first
+ * one of a task that is not known.
  *
  * Pinned tasks are not marked as long as they are, runners of callbacks never:
  * the next callback is another one's.

@@ -6,9 +6,9 @@
 #include "sched/runtime.h"
 
 #define TICK_NS 1000000
-#define STORM 16      /* looks at a fourth of that, after each hand-off */
-#define HOG_NS 400000 /* of CPU time in one step: less is no hog */
-#define FEW 64        /* steps in a tick: who makes more looks often enough */
+#define STORM_NS 4000000 /* shorter ticks, after each hand-off */
+#define HOG_NS 400000    /* of CPU time in one step: less is no hog */
+#define FEW 64 /* steps in a tick: who makes more looks often enough */
 #define STANDS_NS 100000000 /* nobody in the line had a turn */
 #define QUIET 8             /* ticks with nobody at work before it sleeps */
 
@@ -48,11 +48,11 @@ static enum weft__verdict judge(struct weft__worker *worker, uint64_t step,
     worker->sampled = step + 1;
     worker->sampled_cpu = cpu;
     worker->sampled_at = now;
-    if (weft__load_relaxed(&worker->blocking) == step + 1)
-        return WEFT__SAID_SO;
-    if (!again) {
+    bool said_so = weft__load_relaxed(&worker->blocking) == step + 1;
+    if (said_so || !again) { /* what it does after a section counts anew */
         weft__store_relaxed(&worker->first_cpu, cpu);
-        return WEFT__NO_VERDICT;
+        weft__store_relaxed(&worker->first_at, now);
+        return said_so ? WEFT__SAID_SO : WEFT__NO_VERDICT;
     }
     long state = used * 10 >= passed * 4 ? 'R' : weft__os->thread_state(tid);
     if (state == 'S' || state == 'D')
@@ -107,6 +107,17 @@ static void note(struct weft__worker *worker, uint64_t step, bool stuck,
         rt->hooks->overran(worker, step, ns);
 }
 
+/* Where one was stuck others may be behind it, of whom nothing is known yet: a
+ * light one at the end of such a line waits for them all. Who sleeps tells it
+ * at once. */
+static void expect_more(struct weft__monitor *monitor,
+                        enum weft__verdict verdict, int64_t now)
+{
+    monitor->storm = now + STORM_NS;
+    if (verdict == WEFT__BLOCKS)
+        monitor->sleepers = now + STORM_NS;
+}
+
 /* Returns whether something waits that somebody else should take. */
 static bool look_at(struct weft__worker *worker, int64_t now)
 {
@@ -132,7 +143,7 @@ static bool look_at(struct weft__worker *worker, int64_t now)
     if (!stuck || verdict == WEFT__NO_VERDICT ||
         !weft__handoff(worker, step, verdict))
         return stuck;
-    worker->rt->monitor.storm = STORM;
+    expect_more(&worker->rt->monitor, verdict, now);
     weft__reserve_refill(worker->loop);
     return false;
 }
@@ -248,14 +259,11 @@ static void answer(struct weft__monitor *monitor)
     weft__cas_relaxed(&monitor->state, &called, WEFT__MONITOR_TICKS);
 }
 
-/* Where one was stuck others may be behind it, of whom nothing is known yet: a
- * light one at the end of such a line waits for them all. */
-static int64_t tick(struct weft__monitor *monitor)
+static int64_t tick(const struct weft__monitor *monitor, int64_t now)
 {
-    if (monitor->storm == 0)
-        return TICK_NS;
-    monitor->storm--;
-    return TICK_NS / 4;
+    if (now < monitor->sleepers)
+        return TICK_NS / 16;
+    return now < monitor->storm ? TICK_NS / 4 : TICK_NS;
 }
 
 /* Life */
@@ -273,7 +281,8 @@ void weft__monitor_main(void *arg)
         if (quiet >= QUIET)
             rest(rt);
         else
-            sleep_until(monitor, WEFT__MONITOR_TICKS, now + tick(monitor));
+            sleep_until(monitor, WEFT__MONITOR_TICKS,
+                        weft__os->now() + tick(monitor, now));
     }
     weft__thread_closed(&rt->census);
     weft__runtime_drop(rt);

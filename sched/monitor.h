@@ -36,10 +36,17 @@ struct weft__overrun {
     char name[80];
 };
 
+/* A place whose slow steps were reported, and when. The monitor's. */
+struct weft__told {
+    const void *site;
+    int64_t at;
+};
+
 struct weft__monitor {
     uintptr_t thread;        /* 0: there is none; written by who starts it */
     _Atomic(uint32_t) state; /* futex */
-    unsigned storm;          /* short ticks to come; the monitor's */
+    int64_t storm;           /* short ticks until then; the monitor's */
+    int64_t sleepers;        /* still shorter ones; as above */
     bool behind;    /* something waits with those without a loop; as above */
     uint32_t taken; /* from the background's line at its last look; as above */
     int64_t moved;  /* when that had changed, or nobody stood there; as above */
@@ -50,6 +57,7 @@ struct weft__monitor {
     /* Somebody was stuck at the last look. Written by the monitor. */
     _Atomic(bool) stuck;
     struct weft__overrun longest;
+    struct weft__told told[16]; /* of weft_options.slow_report; the latest */
 };
 
 /** The thread's main function: look until the end. */

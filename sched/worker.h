@@ -200,6 +200,7 @@ struct weft__worker {
     int64_t sampled_cpu;
     int64_t sampled_at;
     _Atomic(int64_t) first_cpu; /* at its first look in that step */
+    _Atomic(int64_t) first_at;  /* the same, by the clock */
 
     /* It has more in its ring than it will come to soon: thieves may help.
      * Set by the owner and by a sentinel, cleared by the owner when it parks. */

@@ -53,8 +53,9 @@ typedef struct weft_options {
                         anybody works: then only who is idle anyway helps, no
                         loop is handed over, and there is no background */
     weft_ns slow_report; /* report a task that runs for so long without a
-                            suspension, with its stack, while it does; the
-                            monitor does it; default: never */
+                            suspension, with its stack, while it does, once a
+                            second for each name; the monitor does it;
+                            default: never */
 } weft_options;
 
 /**

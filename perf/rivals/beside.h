@@ -29,9 +29,10 @@ enum perf_figure {
     PERF_FIGURE_P99,
     PERF_FIGURE_P999,
     PERF_FIGURE_MAX,
-    PERF_FIGURE_HOGS, /* heavy requests a second */
-    PERF_FIGURE_CPUS, /* that the server kept busy */
-    PERF_FIGURE_LATE, /* us that the generator was late, p99 */
+    PERF_FIGURE_HOGS,   /* heavy requests a second */
+    PERF_FIGURE_FEWEST, /* of one connection, of the mean: 1 is fair */
+    PERF_FIGURE_CPUS,   /* that the server kept busy */
+    PERF_FIGURE_LATE,   /* us that the generator was late, p99 */
     PERF_FIGURE_UNANSWERED,
     PERF_FIGURES
 };

@@ -270,11 +270,21 @@ static void put_cell(const char *text, FILE *to)
     fputs("</td>", to);
 }
 
+/* Negative: not known. */
+static void put_percent(double percent, FILE *to)
+{
+    if (percent >= 0) {
+        fprintf(to, "<td>%.0f %%</td>", percent);
+    } else {
+        put_cell("", to);
+    }
+}
+
 static void put_line(const struct perf_beside *beside, int server, size_t crowd,
                      FILE *to)
 {
     const struct perf_beside_cell *cell = &beside->cells[server][crowd];
-    double share = perf_beside_share(beside, server, crowd);
+    bool hogs = beside->crowds[crowd] > 0;
 
     fprintf(to, "<tr%s><td>%llu</td>", server == 0 ? " class=\"first\"" : "",
             (unsigned long long)beside->crowds[crowd]);
@@ -282,16 +292,10 @@ static void put_line(const struct perf_beside *beside, int server, size_t crowd,
     for (int i = PERF_FIGURE_P50; i <= PERF_FIGURE_MAX; i++) {
         put_cell(perf_format_ns(cell->median[i] * 1e3).s, to);
     }
-    if (beside->crowds[crowd] > 0) {
-        put_cell(perf_format_real(cell->median[PERF_FIGURE_HOGS]).s, to);
-    } else {
-        put_cell("", to);
-    }
-    if (share >= 0) {
-        fprintf(to, "<td>%.0f %%</td>", share);
-    } else {
-        put_cell("", to);
-    }
+    put_cell(hogs ? perf_format_real(cell->median[PERF_FIGURE_HOGS]).s : "",
+             to);
+    put_percent(perf_beside_share(beside, server, crowd), to);
+    put_percent(hogs ? cell->median[PERF_FIGURE_FEWEST] * 100 : -1, to);
     fprintf(to, "<td>%.2f</td>", cell->median[PERF_FIGURE_CPUS]);
     put_cell(perf_format_ns(cell->median[PERF_FIGURE_LATE] * 1e3).s, to);
     fprintf(to, "<td>%.0f</td></tr>\n", cell->median[PERF_FIGURE_UNANSWERED]);
@@ -301,8 +305,8 @@ static void put_table(const struct perf_beside *beside, FILE *to)
 {
     fputs("<h2>Figures</h2>\n<div class=\"wide\"><table>\n<tr><th>hogs</th>"
           "<th>server</th><th>p50</th><th>p99</th><th>p99.9</th><th>max</th>"
-          "<th>hogs/s</th><th>of threads'</th><th>CPUs</th>"
-          "<th>late</th><th>unanswered</th></tr>\n",
+          "<th>hogs/s</th><th>of threads'</th><th>fewest</th>"
+          "<th>CPUs</th><th>late</th><th>unanswered</th></tr>\n",
           to);
     for (size_t i = 0; i < beside->crowd_count; i++) {
         for (int j = 0; j < PERF_SERVERS; j++) {

@@ -29,6 +29,7 @@ const char *const perf_figure_names[PERF_FIGURES] = {
     [PERF_FIGURE_P999] = "p99.9_us",
     [PERF_FIGURE_MAX] = "max_us",
     [PERF_FIGURE_HOGS] = "hogs_per_second",
+    [PERF_FIGURE_FEWEST] = "fewest_of_mean",
     [PERF_FIGURE_CPUS] = "server_cpus",
     [PERF_FIGURE_LATE] = "generator_late_p99_us",
     [PERF_FIGURE_UNANSWERED] = "unanswered",
@@ -38,10 +39,11 @@ const char perf_beside_method[] =
     "Times are of the light requests, from the moment each was due to its "
     "whole "
     "answer; what had no answer at the end counts with the time it had waited. "
-    "Hogs/s: heavy requests that were answered, a second. The servers share "
-    "the CPUs with the generator. threads: a thread for each connection, nice "
-    "19 for those that serve heavy requests; libuv: one loop. late: p99 of how "
-    "late the generator itself was.";
+    "Hogs/s: heavy requests that were answered, a second; fewest: those of the "
+    "connection with the fewest, of their mean. The servers share the CPUs "
+    "with the generator. threads: a thread for each connection, nice 19 for "
+    "those that serve heavy requests; libuv: one loop. late: p99 of how late "
+    "the generator itself was.";
 
 double perf_beside_share(const struct perf_beside *beside, int server,
                          size_t crowd)
@@ -64,14 +66,13 @@ static struct perf_text time_cell(const struct perf_beside_cell *cell,
     return perf_format_ns(cell->median[figure] * 1e3);
 }
 
-static struct perf_text share_cell(const struct perf_beside *beside, int server,
-                                   size_t crowd)
+/* Negative: not known. */
+static struct perf_text percent_cell(double percent)
 {
-    double share = perf_beside_share(beside, server, crowd);
     struct perf_text text = {""};
 
-    if (share >= 0) {
-        snprintf(text.s, sizeof(text.s), "%.0f %%", share);
+    if (percent >= 0) {
+        snprintf(text.s, sizeof(text.s), "%.0f %%", percent);
     }
     return text;
 }
@@ -81,6 +82,7 @@ static void add_row(const struct perf_beside *beside, int server, size_t crowd,
 {
     const struct perf_beside_cell *cell = &beside->cells[server][crowd];
     const double *median = cell->median;
+    bool hogs = beside->crowds[crowd] > 0;
     char cpus[24];
 
     snprintf(cpus, sizeof(cpus), "%.2f", median[PERF_FIGURE_CPUS]);
@@ -89,9 +91,9 @@ static void add_row(const struct perf_beside *beside, int server, size_t crowd,
         perf_server_names[server].title, time_cell(cell, PERF_FIGURE_P50).s,
         time_cell(cell, PERF_FIGURE_P99).s, time_cell(cell, PERF_FIGURE_P999).s,
         time_cell(cell, PERF_FIGURE_MAX).s,
-        beside->crowds[crowd] > 0 ? perf_format_real(median[PERF_FIGURE_HOGS]).s
-                                  : "",
-        share_cell(beside, server, crowd).s, cpus,
+        hogs ? perf_format_real(median[PERF_FIGURE_HOGS]).s : "",
+        percent_cell(perf_beside_share(beside, server, crowd)).s,
+        percent_cell(hogs ? median[PERF_FIGURE_FEWEST] * 100 : -1).s, cpus,
         time_cell(cell, PERF_FIGURE_LATE).s,
         median[PERF_FIGURE_UNANSWERED] > 0
             ? perf_format_count((uint64_t)median[PERF_FIGURE_UNANSWERED]).s
@@ -168,9 +170,10 @@ int perf_beside_print(const struct perf_beside *beside, FILE *to)
     int rc;
 
     print_head(beside, to);
-    perf_table_init(&table, "rlrrrrrrrrr");
+    perf_table_init(&table, "rlrrrrrrrrrr");
     perf_table_row(&table, "hogs", "server", "p50", "p99", "p99.9", "max",
-                   "hogs/s", "of threads'", "CPUs", "late", "unanswered");
+                   "hogs/s", "of threads'", "fewest", "CPUs", "late",
+                   "unanswered");
     for (size_t i = 0; i < beside->crowd_count; i++) {
         for (int j = 0; j < PERF_SERVERS; j++) {
             if (beside->cells[j][i].measured) {
@@ -190,17 +193,9 @@ static void put_figure(const struct perf_beside *beside,
                        const struct perf_beside_cell *cell, int figure,
                        struct perf_json *json)
 {
-    char runs[PERF_BESIDE_RUNS_MAX * 24];
-    size_t used = 0;
-
-    for (uint64_t i = 0; i < beside->runs; i++) {
-        used += (size_t)snprintf(runs + used, sizeof(runs) - used, "%c%.3f",
-                                 i == 0 ? '[' : ',', cell->runs[figure][i]);
-    }
-    snprintf(runs + used, sizeof(runs) - used, "]");
     perf_json_open(json, perf_figure_names[figure]);
     perf_json_real(json, "median", cell->median[figure]);
-    perf_json_value(json, "runs", runs);
+    perf_json_reals(json, "runs", cell->runs[figure], beside->runs);
     perf_json_close(json);
 }
 

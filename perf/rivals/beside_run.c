@@ -31,6 +31,7 @@ static const struct place {
     [PERF_FIGURE_P999] = {"\"corrected_us\":", "p99.9"},
     [PERF_FIGURE_MAX] = {"\"corrected_us\":", "max"},
     [PERF_FIGURE_HOGS] = {"\"hogs\":", "per_second"},
+    [PERF_FIGURE_FEWEST] = {"\"hogs\":", "fewest"},
     [PERF_FIGURE_CPUS] = {"", "server_cpus"},
     [PERF_FIGURE_LATE] = {"\"lateness_us\":", "p99"},
     [PERF_FIGURE_UNANSWERED] = {"", "unanswered"},

@@ -148,17 +148,9 @@ static void put_runs(const struct perf_rivals *rivals,
                      const struct perf_rivals_row *row, int runner,
                      struct perf_json *json)
 {
-    char runs[PERF_RIVALS_PAIRS_MAX * 24];
-    size_t used = 0;
-
-    for (uint64_t i = 0; i < rivals->pairs; i++) {
-        used += (size_t)snprintf(runs + used, sizeof(runs) - used, "%c%.3f",
-                                 i == 0 ? '[' : ',', row->ns[runner][i]);
-    }
-    snprintf(runs + used, sizeof(runs) - used, "]");
     perf_json_open(json, perf_runner_names[runner].program);
     perf_json_real(json, "ns_per_op", row->median[runner]);
-    perf_json_value(json, "runs", runs);
+    perf_json_reals(json, "runs", row->ns[runner], rivals->pairs);
     perf_json_close(json);
 }
 

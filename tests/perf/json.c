@@ -32,12 +32,16 @@ Test(json, all_kinds)
     perf_json_count(&json, "a", 1);
     perf_json_count(&json, "b", 2);
     perf_json_close(&json);
+    perf_json_reals(&json, "q", (double[]){1, 2.5}, 2);
+    perf_json_reals(&json, "e", NULL, 0);
     perf_json_value(&json, "v", "{}");
     perf_json_text(&json, "n", NULL);
     perf_json_close(&json);
-    cr_expect_str_eq(buffer, "{\"t\":\"x\",\"c\":18446744073709551615,"
-                             "\"r\":-1.500,\"f\":true,\"o\":{},"
-                             "\"p\":{\"a\":1,\"b\":2},\"v\":{},\"n\":null}");
+    cr_expect_str_eq(buffer,
+                     "{\"t\":\"x\",\"c\":18446744073709551615,"
+                     "\"r\":-1.500,\"f\":true,\"o\":{},"
+                     "\"p\":{\"a\":1,\"b\":2},"
+                     "\"q\":[1.000,2.500],\"e\":[],\"v\":{},\"n\":null}");
     cr_expect(!json.full);
 }
 

@@ -211,6 +211,16 @@ check "mixed --shapes: each has run" "$(wc -l <"$work/shapes")" \
     "$(grep -o '"runs":1,"unanswered":0' <<<"$json" | wc -l)"
 check "mixed --shapes: what is no option" 2 "$("$perf" mixed --shapes more >/dev/null 2>&1; echo $?)"
 
+check "mixed: a pool with a queue" yes "$("$perf" mixed --threads --at-once 1 --block-us 1000 --hogs 2 \
+    --light-rate 100 --duration 0.2 --json | grep -q '"fine":true' && echo yes)"
+
+# --- stuck ---
+table=$("$perf" stuck --duration 50ms 2>"$work/ways")
+check "stuck: exit status" 0 $?
+check "stuck: a row for each way" "$(($(wc -l <"$work/ways") + 1))" "$(wc -l <<<"$table")"
+check "stuck: all are measured" 0 "$(grep -c '  0 ns' <<<"$table")"
+check "stuck: what is no option" 2 "$("$perf" stuck more >/dev/null 2>&1; echo $?)"
+
 # --- micro ---
 names=$("$perf" micro --help | sed -n '/^workloads/,/^$/s/^  \([a-z_]*\) .*/\1/p')
 check "micro: the help names them" yes "$([[ $names == calibrate*spawn_join*mutex*uts*sleepers* ]] && echo yes)"

@@ -11,6 +11,7 @@
 
 #include <errno.h>
 
+#include "sched/runtime.h"
 #include "tests/support/run.h"
 #include "tests/support/test.h"
 #include "tests/support/thread.h"
@@ -258,6 +259,44 @@ Test(background, needs_a_thread, .timeout = 60)
     cr_assert_eq(weft_run_with(&options, blocks_beside_another, NULL, NULL), 0);
 }
 
+/* One that sleeps in the kernel there has the last thread, and waits for who
+ * waits for a thread. */
+
+static atomic_int woken;
+
+static void *waits_in_the_kernel(void *unused)
+{
+    while (!atomic_load(&woken))
+        usleep(1000);
+    return unused;
+}
+
+static void *wakes_it(void *unused)
+{
+    atomic_store(&woken, 1);
+    return unused;
+}
+
+static void *two_and_one_thread(void *unused)
+{
+    const weft_spawn_options low = {.size = sizeof(low),
+                                    .task_class = WEFT_CLASS_BACKGROUND};
+    weft_future *task[2];
+    atomic_store(&woken, 0);
+    task[0] = weft_spawn_with(&low, waits_in_the_kernel, NULL);
+    task[1] = weft_spawn_with(&low, wakes_it, NULL);
+    for (int i = 0; i < 2; i++)
+        cr_expect_eq(weft_await(task[i], NULL), 0);
+    return unused;
+}
+
+Test(background, does_not_wait_for_who_waits_for_it, .timeout = 60)
+{
+    weft_options options = {
+        .size = sizeof(options), .workers = 1, .max_threads = 2};
+    cr_assert_eq(weft_run_with(&options, two_and_one_thread, NULL, NULL), 0);
+}
+
 /* A program may say so. */
 
 static void *in_a_class(void *expected)
@@ -300,4 +339,26 @@ Test(background, can_be_asked_for, .timeout = 60)
         cr_skip("no lower priority is left");
     for (unsigned workers = 1; workers <= 2; workers++)
         cr_assert_eq(weft_test_run(workers, both_classes, NULL), 0);
+}
+
+/* Who may be light goes first, and keeps nobody from it for long. */
+
+Test(background, has_an_order)
+{
+    static struct weft_runtime rt;
+    static struct weft__worker worker;
+    static struct weft__coro coro[7];
+    static const int order[] = {0, 3, 4, 5, 1, 6, 2};
+    rt.workers = 1;
+    worker.rt = &rt;
+    for (int i = 0; i < 7; i++) {
+        coro[i].home = i < 3 ? WEFT__IN_BACKGROUND : NULL;
+        weft__background_push(&rt, &coro[i]);
+    }
+    for (int i = 0; i < 7; i++) {
+        cr_expect(weft__background_lines_up(&rt));
+        cr_expect_eq(weft__background_take(&worker), &coro[order[i]]);
+    }
+    cr_expect(!weft__background_lines_up(&rt));
+    cr_expect_null(weft__background_take(&worker));
 }

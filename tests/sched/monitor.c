@@ -173,10 +173,30 @@ __attribute__((noinline)) static void *takes_long(void *unused)
     return unused;
 }
 
-static void *one_takes_long(void *unused)
+static void *takes_longer(void *unused)
+{
+    wait_stuck(2);
+    return unused;
+}
+
+static void *waits_a_while(void *unused)
+{
+    weft_time until = weft_after(WEFT_MS(60));
+    while (weft_now() < until)
+        ;
+    return unused;
+}
+
+/* A second report of the same place would come while it waits. */
+static void *some_take_long(void *unused)
 {
     atomic_store(&flag, 0);
-    cr_expect_eq(weft_await(weft_spawn(takes_long, NULL), NULL), 0);
+    cr_expect_eq(weft_await(weft_spawn_named("here", takes_long, NULL), NULL),
+                 0);
+    cr_expect_eq(
+        weft_await(weft_spawn_named("here", waits_a_while, NULL), NULL), 0);
+    cr_expect_eq(atomic_load(&flag), 1, "once a second for each name");
+    cr_expect_eq(weft_await(weft_spawn(takes_longer, NULL), NULL), 0);
     return unused;
 }
 
@@ -188,12 +208,12 @@ Test(monitor, a_slow_step_is_reported_meanwhile, .timeout = 60)
                             .slow_report = WEFT_MS(20),
                             .on_report = on_slow,
                             .report_arg = text};
-    cr_assert_eq(weft_run_with(&options, one_takes_long, NULL, NULL), 0);
-    cr_expect_eq(atomic_load(&flag), 1, "once for each step");
+    cr_assert_eq(weft_run_with(&options, some_take_long, NULL, NULL), 0);
+    cr_expect_eq(atomic_load(&flag), 2, "once for each step");
     cr_expect_not_null(strstr(text, " ms without a suspension"), "%s", text);
-    cr_expect_not_null(strstr(text, "takes_long@"), "%s", text);
+    cr_expect_not_null(strstr(text, "takes_longer@"), "%s", text);
     options.slow_report = -1;
-    cr_expect_eq(weft_run_with(&options, one_takes_long, NULL, NULL), -EINVAL);
+    cr_expect_eq(weft_run_with(&options, some_take_long, NULL, NULL), -EINVAL);
 }
 
 /* And afterwards, too, by who asks for the longest. */
@@ -234,6 +254,115 @@ static void *one_is_greedy(void *unused)
 Test(monitor, knows_the_longest_overrun, .timeout = 60)
 {
     cr_assert_eq(weft_test_run(1, one_is_greedy, NULL), 0);
+}
+
+/* Looks of the test's own, at moments of its own. */
+
+static void *is_stuck(void *unused)
+{
+    atomic_store(&flag, 1);
+    wait_stuck(2);
+    return unused;
+}
+
+static void look_twice_at_one_stuck(weft_runtime *rt, weft_time from,
+                                    weft_ns time)
+{
+    weft_future *task[2];
+    atomic_store(&flag, 0);
+    task[0] = weft_run_coroutine_threadsafe(rt, is_stuck, NULL);
+    task[1] = weft_run_coroutine_threadsafe(rt, set_flag, NULL);
+    weft_test_spin_until(&flag, 1);
+    weft__monitor_look(rt, from);
+    weft__monitor_look(rt, from + time);
+    atomic_store(&flag, 2);
+    for (int i = 0; i < 2; i++)
+        cr_expect_eq(weft_wait_blocking(task[i], WEFT_FOREVER, NULL), 0);
+}
+
+static void expect_longest(weft_runtime *rt, weft_ns time)
+{
+    weft_overrun it;
+    cr_assert_eq(weft_longest_overrun(rt, &it), 1);
+    cr_expect_eq(it.time, time);
+}
+
+Test(monitor, counts_the_time_of_one_step, .timeout = 60)
+{
+    weft_options options = {
+        .size = sizeof(options), .workers = 1, .no_monitor = true};
+    weft_runtime *rt;
+    cr_assert_eq(weft_runtime_new(&options, &rt), 0);
+    look_twice_at_one_stuck(rt, WEFT_S(1), WEFT_MS(10));
+    expect_longest(rt, WEFT_MS(10));
+    while (!weft__idle_is_parked(&rt->loop[0]))
+        sched_yield();
+    weft__monitor_look(rt, WEFT_S(2));
+    look_twice_at_one_stuck(rt, WEFT_S(9), WEFT_MS(5));
+    expect_longest(rt, WEFT_MS(10));
+    look_twice_at_one_stuck(rt, WEFT_S(20), WEFT_MS(11));
+    expect_longest(rt, WEFT_MS(11));
+    weft_runtime_unref(rt);
+}
+
+/* A section that was announced is no part of an overrun that follows it. */
+
+static int64_t cpu;
+
+static long cpu_as_told(int id, int64_t *ns)
+{
+    (void)id;
+    *ns = cpu;
+    return 0;
+}
+
+static void *goes_on_after_a_section(void *unused)
+{
+    weft_blocking_enter();
+    atomic_store(&flag, 1);
+    wait_stuck(2);
+    weft_blocking_exit();
+    atomic_store(&flag, 3);
+    wait_stuck(4);
+    return unused;
+}
+
+static void look_in_and_after_it(weft_runtime *rt)
+{
+    weft_future *task[2];
+    atomic_store(&flag, 0);
+    task[0] = weft_run_coroutine_threadsafe(rt, goes_on_after_a_section, NULL);
+    task[1] = weft_run_coroutine_threadsafe(rt, set_flag, NULL);
+    weft_test_spin_until(&flag, 1);
+    weft__monitor_look(rt, WEFT_S(2));
+    atomic_store(&flag, 2);
+    weft_test_spin_until(&flag, 3);
+    cpu += WEFT_US(60);
+    weft__monitor_look(rt, WEFT_S(2) + WEFT_US(60));
+    atomic_store(&flag, 4);
+    for (int i = 0; i < 2; i++)
+        cr_expect_eq(weft_wait_blocking(task[i], WEFT_FOREVER, NULL), 0);
+}
+
+Test(monitor, leaves_sections_out, .timeout = 60)
+{
+    weft_options options = {
+        .size = sizeof(options), .workers = 1, .no_monitor = true};
+    struct weft__os os = weft__os_real;
+    weft_counters sum;
+    weft_runtime *rt;
+    os.thread_cpu = cpu_as_told;
+    weft__os = &os;
+    cpu = WEFT_S(1);
+    cr_assert_eq(weft_runtime_new(&options, &rt), 0);
+    rt->background.open = true;       /* as with a monitor */
+    rt->worker[0].blocking_usual = 0; /* no hand-off at the enter */
+    look_in_and_after_it(rt);
+    weft_stats(rt, &sum);
+    cr_expect_eq(sum.handoffs, 0);
+    rt->background.open = false;
+    weft_runtime_unref(rt);
+    weft__os = &weft__os_real;
 }
 
 /* Asleep with the workers, and awake with the first of them. */
