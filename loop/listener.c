@@ -116,40 +116,39 @@ static void done_with(weft_tcp_listener *listener)
         free_listener(listener);
 }
 
-/* Any may follow upon a server whose last connections still linger. */
-static int bound_socket(const struct weft__address *at, bool sharing)
+static int set_option(int fd, int option)
 {
     int on = 1;
-    long fd = weft__os->socket(at->any.sa_family, SOCK_STREAM, 0);
-    if (fd < 0)
-        return (int)fd;
-    long rc = weft__os->setsockopt((int)fd, SOL_SOCKET, SO_REUSEADDR, &on,
-                                   sizeof(on));
-    if (rc == 0 && sharing)
-        rc = weft__os->setsockopt((int)fd, SOL_SOCKET, SO_REUSEPORT, &on,
-                                  sizeof(on));
-    if (rc == 0)
-        rc = weft__os->bind((int)fd, &at->any, at->size);
-    if (rc < 0)
-        weft__os->close((int)fd);
-    return rc < 0 ? (int)rc : (int)fd;
+    return (int)weft__os->setsockopt(fd, SOL_SOCKET, option, &on, sizeof(on));
 }
 
-/* Sockets that share a port do not notice another program on it; one that does
- * not share does. It also finds a free port, if any will do. */
-static int reserve(struct weft__address *at)
+/* Any may follow upon a server whose last connections still linger. */
+static int bind_to(int fd, const struct weft__address *at, bool first)
 {
-    int fd = bound_socket(at, false);
-    if (fd < 0)
-        return fd;
+    int rc = set_option(fd, SO_REUSEADDR);
+    if (rc == 0 && !first)
+        rc = set_option(fd, SO_REUSEPORT);
+    return rc == 0 ? (int)weft__os->bind(fd, &at->any, at->size) : rc;
+}
+
+/* Sockets that share a port do not notice another program on it. So the first
+ * one, which also finds a free port if any will do, shares it only when it
+ * listens: no other first one can from then on. */
+static int listen_at(int fd, struct weft__address *at, bool first)
+{
     socklen_t size = at->size;
-    long rc = weft__os->getsockname(fd, &at->any, &size);
-    weft__os->close(fd);
-    return (int)rc;
+    int rc = bind_to(fd, at, first);
+    if (rc == 0)
+        rc = (int)weft__os->listen(fd, BACKLOG);
+    if (rc == 0 && first)
+        rc = set_option(fd, SO_REUSEPORT);
+    if (rc == 0 && first)
+        rc = (int)weft__os->getsockname(fd, &at->any, &size);
+    return rc;
 }
 
 static int open_queue(weft_tcp_listener *listener, struct weft__loop *loop,
-                      const struct weft__address *at)
+                      struct weft__address *at)
 {
     struct weft__source *source =
         weft__source_take(loop, WEFT__SOURCE_QUEUE, on_event, on_left);
@@ -159,19 +158,19 @@ static int open_queue(weft_tcp_listener *listener, struct weft__loop *loop,
     listener->queue[loop->index] = queue;
     set_listener(queue, listener);
     weft__store_relaxed(&queue->hot, false);
-    int fd = bound_socket(at, true);
+    long fd = weft__os->socket(at->any.sa_family, SOCK_STREAM, 0);
     if (fd < 0)
-        return fd;
-    int rc = (int)weft__os->listen(fd, BACKLOG);
+        return (int)fd;
+    int rc = listen_at((int)fd, at, loop->index == 0);
     if (rc == 0)
-        rc = weft__source_open(source, loop, fd);
+        rc = weft__source_open(source, loop, (int)fd);
     if (rc < 0)
-        weft__os->close(fd);
+        weft__os->close((int)fd);
     return rc;
 }
 
 /* All of a runtime have as many queues, so the memory fits the next one. */
-static weft_tcp_listener *new_listener(struct weft_runtime *rt, uint16_t port)
+static weft_tcp_listener *new_listener(struct weft_runtime *rt)
 {
     struct weft__loop *home = &rt->loop[0];
     size_t queues = rt->workers * sizeof(struct queue *);
@@ -185,7 +184,6 @@ static weft_tcp_listener *new_listener(struct weft_runtime *rt, uint16_t port)
     listener->home = home;
     listener->users = 1;
     listener->queues = rt->workers;
-    listener->port = port;
     weft__store_relaxed(&listener->closed, false);
     weft__unlock(&listener->lock);
     return listener;
@@ -197,12 +195,10 @@ int weft_tcp_listen(weft_tcp_listener **out, const char *text, uint16_t port)
     int rc = weft__task_check();
     if (rc == 0)
         rc = weft__address_parse(&at, text, port);
-    if (rc == 0)
-        rc = reserve(&at);
     if (rc < 0)
         return rc;
     struct weft_runtime *rt = weft__worker_self()->rt;
-    weft_tcp_listener *listener = new_listener(rt, weft__address_port(&at));
+    weft_tcp_listener *listener = new_listener(rt);
     if (listener == NULL)
         return -ENOMEM;
     for (unsigned i = 0; i < rt->workers && rc == 0; i++)
@@ -211,6 +207,7 @@ int weft_tcp_listen(weft_tcp_listener **out, const char *text, uint16_t port)
         free_listener(listener);
         return rc;
     }
+    listener->port = weft__address_port(&at);
     weft__debug_opened(listener, rt, "listener at port", listener->port,
                        weft__debug_site());
     *out = listener;

@@ -228,10 +228,17 @@ static void *everything(void *arg)
     return NULL;
 }
 
-static int wait_for(weft_future *future)
+/* What goes wrong just now, for who reads that it hangs. */
+static char fault[80] = "nothing";
+
+static int wait_for(weft_runtime *rt, weft_future *future)
 {
     int rc = weft_wait_blocking(future, HANG, NULL);
-    cr_assert_neq(rc, -WEFT_ETIMEOUT, "it hangs");
+    if (rc == -WEFT_ETIMEOUT) {
+        weft_test_fault_disarm();
+        (void)weft_dump(rt, 2);
+    }
+    cr_assert_neq(rc, -WEFT_ETIMEOUT, "it hangs: %s", fault);
     return rc;
 }
 
@@ -245,8 +252,8 @@ static int as_host(void)
         return rc;
     weft_future *task = weft_run_coroutine_threadsafe(rt, everything, NULL);
     weft_future *call = weft_call_soon_threadsafe(rt, returns_arg, NULL);
-    int first = wait_for(task);
-    int second = wait_for(call);
+    int first = wait_for(rt, task);
+    int second = wait_for(rt, call);
     int end = weft_runtime_shutdown(rt);
     weft_runtime_unref(rt);
     return first < 0 ? first : second < 0 ? second : end;
@@ -349,15 +356,15 @@ static bool is_answer(int rc, int injected)
 static bool one_fault(enum weft_test_call call, uint64_t nth, int code,
                       bool sticky)
 {
-    const char *name = weft_test_call_name(call);
+    snprintf(fault, sizeof(fault), "%s %zu with %s%s",
+             weft_test_call_name(call), (size_t)nth, weft_strerror(code),
+             sticky ? ", and all after it" : "");
     struct weft_test_balance before = weft_test_balance();
     weft_test_fault_arm(call, nth, code, sticky);
     int rc = scenario();
     bool came = weft_test_fault_disarm() > 0;
-    cr_assert(weft_test_balanced(&before), "%s %zu with %s: a leak", name,
-              (size_t)nth, weft_strerror(code));
-    cr_assert(is_answer(rc, code), "%s %zu with %s gave %s", name, (size_t)nth,
-              weft_strerror(code), weft_strerror(rc));
+    cr_assert(weft_test_balanced(&before), "%s: a leak", fault);
+    cr_assert(is_answer(rc, code), "%s gave %s", fault, weft_strerror(rc));
     return came;
 }
 

@@ -43,12 +43,12 @@ static void *mixed(void *count)
     return NULL;
 }
 
+/* Those too that took over a loop meanwhile. */
 static weft_counters sum_of_workers(void)
 {
     weft_counters sum = {0};
-    for (unsigned i = 0; i < WORKERS; i++) {
-        weft_counters one;
-        cr_assert_eq(weft_stats_worker(rt, i, &one), 0);
+    weft_counters one;
+    for (unsigned i = 0; weft_stats_worker(rt, i, &one) == 0; i++) {
 #define ADD(name, text) sum.name += one.name;
         WEFT_COUNTERS(ADD)
 #undef ADD

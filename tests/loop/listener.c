@@ -151,6 +151,61 @@ Test(listener, has_a_queue_for_each_worker, .timeout = 30)
     }
 }
 
+/* However many look for a port at the same moment, each has one of its own:
+ * two that share one would take each other's connections. */
+
+static atomic_int owners[UINT16_MAX + 1];
+
+static int own_for_a_moment(uint16_t port)
+{
+    weft_tcp_listener *listener;
+    int rc = weft_tcp_listen(&listener, "127.0.0.1", port);
+    if (rc < 0)
+        return rc;
+    atomic_int *owner = &owners[weft_tcp_listener_port(listener)];
+    cr_expect_eq(atomic_fetch_add(owner, 1), 0);
+    weft_yield();
+    atomic_fetch_sub(owner, 1);
+    weft_tcp_listener_close(listener);
+    return 0;
+}
+
+static void *own_ports(void *port)
+{
+    for (size_t i = 0; i < weft_test_scaled(2000); i++) {
+        cr_expect_eq(own_for_a_moment(0), 0);
+        int rc = own_for_a_moment((uint16_t)(uintptr_t)port);
+        cr_expect(rc == 0 || rc == -EADDRINUSE);
+    }
+    return NULL;
+}
+
+static void *ports_body(void *port)
+{
+    weft_future *task[8];
+    for (int i = 0; i < 8; i++)
+        task[i] = weft_spawn(own_ports, port);
+    for (int i = 0; i < 8; i++)
+        cr_expect_eq(weft_await(task[i], NULL), 0);
+    return NULL;
+}
+
+static void *find_port(void *out)
+{
+    weft_tcp_listener *listener;
+    cr_expect_eq(weft_tcp_listen(&listener, "127.0.0.1", 0), 0);
+    *(uintptr_t *)out = weft_tcp_listener_port(listener);
+    weft_tcp_listener_close(listener);
+    return NULL;
+}
+
+Test(listener, a_port_has_one_owner, .timeout = 120)
+{
+    uintptr_t port = 0;
+    net_run(1, find_port, &port);
+    net_run(4, ports_body, (void *)port);
+}
+
 /* Cancelling */
 
 static void *accept_one(void *arg)
