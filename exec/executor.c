@@ -1,161 +1,386 @@
 // SPDX-License-Identifier: MIT
-/*
- * The thread pool: jobs are futures whose producer is a thread of a crew. The
- * runtime's own pool is the crew that also serves files without io_uring.
- *
- * Who completes a job: the thread that ran it, or the canceller that took it
- * out of the queue before it started; the crew's lock decides. A job's memory
- * keeps that of its crew, so a late canceller finds the lock.
- */
-#include "future/context.h"
+/* Thread pools: their life, places in their queues, and the public face. */
+#include "exec/executor.h"
+
 #include "future/debug.h"
-#include "future/error.h"
 #include "future/local.h"
-#include "future/task.h"
-#include "sched/crew.h"
 
-#include <weft/exec.h>
+#include <limits.h>
+#include <stdio.h>
+#include <string.h>
+#include <weft/scope.h>
+#include <weft/time.h>
 
-struct weft_executor {
-    struct weft__crew crew;
-    _Atomic(uint32_t) refs;  /* the handle, and each job's memory */
-    struct weft_runtime *rt; /* whose end closes the crew, if nobody has */
-};
-
-struct job {
-    weft_future future;
-    struct weft__job job;
-    struct weft__crew *crew;
-    weft_executor *executor; /* NULL: the runtime's own pool */
-    struct weft_runtime *rt; /* its memory is held */
-    unsigned loop;           /* where it is counted */
-};
+#define THREADS 512 /* of a pool without a runtime that grows, see crew.h */
 
 /* Life */
 
-static void executor_drop(weft_executor *executor)
+void weft__executor_keep(weft_executor *executor)
 {
+    weft__fetch_add(&executor->refs, 1);
+}
+
+void weft__executor_drop(weft_executor *executor)
+{
+    struct weft_runtime *rt = executor->rt;
     /* Orders what every holder did before the end. */
-    if (weft__fetch_sub(&executor->refs, 1) == 1)
+    if (weft__fetch_sub(&executor->refs, 1) != 1)
+        return;
+    weft__future_drop(executor->ended);
+    weft__mem_free(executor);
+    if (rt != NULL)
+        weft__runtime_drop(rt);
+}
+
+/* It has no thread left, and will have none. Perhaps more than once. */
+static void finished(weft_executor *executor)
+{
+    weft__future_set(executor->ended, NULL);
+    if (executor->rt != NULL &&
+        weft__runtime_remove_crew(executor->rt, &executor->crew))
+        weft__executor_drop(executor);
+}
+
+/* Places in the queue. Handed from who leaves it to who waits longest. */
+
+void weft__executor_leave_place(weft_executor *executor)
+{
+    if (executor->options.queue_limit == 0)
+        return;
+    weft__spin_lock(&executor->spin);
+    struct weft__sleeper *next = weft__line_pop(&executor->line);
+    if (next == NULL)
+        executor->places--;
+    weft__spin_unlock(&executor->spin);
+    if (next != NULL)
+        weft__sleeper_wake(next);
+}
+
+/* Those who still wait get one, to learn at the queue that it is closed. */
+static void end_line(weft_executor *executor)
+{
+    weft__spin_lock(&executor->spin);
+    struct weft__line line = executor->line;
+    executor->line = (struct weft__line){NULL, NULL};
+    executor->over = true;
+    for (struct weft__sleeper *each = line.first; each; each = each->next) {
+        each->listed = false;
+        executor->places++;
+    }
+    weft__spin_unlock(&executor->spin);
+    while (line.first != NULL) {
+        struct weft__sleeper *first = line.first;
+        line.first = first->next;
+        weft__sleeper_wake(first);
+    }
+}
+
+/* In the line, on the own frame. */
+static int wait_for_place(weft_executor *executor,
+                          struct weft__sleeper *sleeper)
+{
+    weft_future *job = weft__local_peek()->job;
+    uint64_t waits =
+        weft__waits(WEFT_WAITS_POOL, (uint64_t)(uintptr_t)executor);
+    if (sleeper->task != NULL || job == NULL)
+        return weft__sleeper_wait(sleeper, &executor->spin, &executor->line,
+                                  waits);
+    job->producer->block(job, true);
+    int rc =
+        weft__sleeper_wait(sleeper, &executor->spin, &executor->line, waits);
+    job->producer->block(job, false);
+    return rc;
+}
+
+static int take_place(weft_executor *executor, weft_future *task)
+{
+    unsigned limit = executor->options.queue_limit;
+    struct weft__sleeper sleeper;
+    if (limit == 0)
+        return 0;
+    weft__sleeper_init(&sleeper, task, INT64_MAX);
+    weft__spin_lock(&executor->spin);
+    int rc = executor->places < limit || executor->over ? 0 : -WEFT_EBUSY;
+    if (rc == 0)
+        executor->places++;
+    else if (!executor->options.refuse)
+        weft__line_push(&executor->line, &sleeper);
+    weft__spin_unlock(&executor->spin);
+    return rc < 0 && !executor->options.refuse
+               ? wait_for_place(executor, &sleeper)
+               : rc;
+}
+
+/* The crew's */
+
+static weft_executor *executor_of(struct weft__crew *crew)
+{
+    return weft__container_of(crew, weft_executor, crew);
+}
+
+static int thread_begins(struct weft__crew *crew)
+{
+    weft_executor *executor = executor_of(crew);
+    const weft_thread_pool_options *options = &executor->options;
+    sigset_t interrupts;
+    if (options->interrupt_signal != 0) {
+        sigemptyset(&interrupts);
+        sigaddset(&interrupts, options->interrupt_signal);
+        weft__os->signal_mask(SIG_UNBLOCK, &interrupts, NULL);
+    }
+    int rc = options->init != NULL ? options->init(options->arg) : 0;
+    if (rc == 0)
+        return 0;
+    weft__spin_lock(&executor->spin);
+    if (executor->cause == 0)
+        executor->cause = weft_code(weft_fail(rc));
+    weft__spin_unlock(&executor->spin);
+    return -WEFT_EBROKEN;
+}
+
+static void thread_ends(struct weft__crew *crew)
+{
+    const weft_thread_pool_options *options = &executor_of(crew)->options;
+    if (options->fini != NULL)
+        options->fini(options->arg);
+}
+
+static void thread_came(struct weft__crew *crew)
+{
+    weft__executor_keep(executor_of(crew));
+}
+
+static void thread_left(struct weft__crew *crew, bool last)
+{
+    if (last)
+        finished(executor_of(crew));
+    weft__executor_drop(executor_of(crew));
+}
+
+static void job_left_queue(struct weft__crew *crew)
+{
+    weft__executor_leave_place(executor_of(crew));
+}
+
+/* The list's reference, and the handle's, which is void from here on. */
+static void abandoned(struct weft__crew *crew)
+{
+    weft_executor *executor = executor_of(crew);
+    end_line(executor);
+    weft__future_set(executor->ended, NULL);
+    if (!executor->shut)
+        weft__executor_drop(executor);
+    weft__executor_drop(executor);
+}
+
+static void released(struct weft__crew *crew)
+{
+    weft__executor_drop(executor_of(crew));
+}
+
+static const struct weft__crew_hooks pool_hooks = {
+    .begin = thread_begins,
+    .end = thread_ends,
+    .came = thread_came,
+    .left = thread_left,
+    .room = job_left_queue,
+    .abandoned = abandoned,
+    .released = released,
+};
+
+/* Making */
+
+static void on_interrupt(int signo)
+{
+    (void)signo; /* it has ended the call */
+}
+
+/* At its default, or as we have left it. */
+static int take_signal(int signo)
+{
+    struct sigaction old, ours = {.sa_handler = on_interrupt};
+    if (signo == 0)
+        return 0;
+    int rc = (int)weft__os->sigaction(signo, NULL, &old);
+    if (rc < 0)
+        return rc;
+    if (old.sa_handler == on_interrupt)
+        return 0;
+    if (old.sa_handler != SIG_DFL)
+        return -WEFT_EBUSY;
+    return (int)weft__os->sigaction(signo, &ours, NULL);
+}
+
+static int check_options(const weft_thread_pool_options *options)
+{
+    if (options->max_threads == 0 ||
+        options->min_threads > options->max_threads || options->idle < 0 ||
+        options->interrupt_signal < 0 || options->interrupt_signal > SIGRTMAX)
+        return -EINVAL;
+    if (options->stack_size != 0 && options->stack_size < PTHREAD_STACK_MIN)
+        return -EINVAL;
+    return take_signal(options->interrupt_signal);
+}
+
+static weft_future *new_ended(void)
+{
+    weft_future *ended = weft__mem_alloc(1, sizeof(*ended));
+    if (ended != NULL)
+        weft__future_init(ended, WEFT__MADE, NULL, NULL);
+    return ended;
+}
+
+static void init_crew(weft_executor *executor)
+{
+    const weft_thread_pool_options *options = &executor->options;
+    struct weft__crew *crew = &executor->crew;
+    struct weft_runtime *rt = executor->rt;
+    executor->census.limit = options->max_threads + THREADS;
+    snprintf(executor->name, sizeof(executor->name), "%s",
+             options->name ? options->name : "weft-p");
+    weft__crew_init(crew, rt ? &rt->census : &executor->census, executor->name,
+                    options->max_threads);
+    crew->rt = rt;
+    crew->least = options->min_threads;
+    crew->stack = options->stack_size;
+    crew->hooks = &pool_hooks;
+    if (options->idle > 0)
+        crew->idle_ns = options->idle;
+}
+
+/* In `rt`, if there is one. */
+static int new_pool(struct weft_runtime *rt,
+                    const weft_thread_pool_options *options,
+                    weft_executor **out)
+{
+    int rc = check_options(options);
+    if (rc < 0)
+        return rc;
+    weft_executor *executor = weft__mem_alloc(1, sizeof(*executor));
+    weft_future *ended = new_ended();
+    if (executor == NULL || ended == NULL) {
+        weft__mem_free(ended);
         weft__mem_free(executor);
+        return -ENOMEM;
+    }
+    executor->rt = rt;
+    executor->options = *options;
+    executor->ended = ended;
+    weft__store_relaxed(&executor->refs, rt != NULL ? 2 : 1); /* the list's */
+    init_crew(executor);
+    if (rt != NULL) {
+        weft__fetch_add(&rt->refs, 1);
+        weft__runtime_add_crew(rt, &executor->crew);
+    }
+    *out = executor;
+    return 0;
 }
 
-static void executor_left(struct weft__crew *crew)
+int weft_thread_pool_new_with(const weft_thread_pool_options *given,
+                              weft_executor **out)
 {
-    executor_drop(weft__container_of(crew, weft_executor, crew));
+    struct weft__worker *self = weft__worker_self();
+    weft_thread_pool_options options = {0};
+    if (given->size > sizeof(options))
+        return -EINVAL;
+    memcpy(&options, given, given->size);
+    int rc = new_pool(self ? self->rt : NULL, &options, out);
+    if (rc == 0)
+        weft__debug_opened(*out, (*out)->rt, "thread pool", -1,
+                           weft__debug_site());
+    return rc;
 }
 
-static void job_free(weft_future *future)
+int weft_thread_pool_new(unsigned max_threads, weft_executor **out)
 {
-    struct job *job = weft__container_of(future, struct job, future);
-    struct weft_runtime *rt = job->rt;
-    if (job->executor != NULL)
-        executor_drop(job->executor);
-    if (!weft__debug_unmade(future))
-        weft__mem_free(job);
-    weft__runtime_drop(rt);
+    weft_thread_pool_options options = {.size = sizeof(options),
+                                        .max_threads = max_threads};
+    return weft_thread_pool_new_with(&options, out);
 }
 
-/* The runtime is there until the job is counted as ended. */
-static void job_end(struct job *job, void *result)
+/* The runtime's own one; made by who first wants it. */
+static weft_executor *default_of(struct weft_runtime *rt)
 {
-    struct weft_runtime *rt = job->rt;
-    unsigned loop = job->loop;
-    weft__future_finish(&job->future, result);
-    weft__runtime_ended(rt, NULL, loop);
-}
-
-/* On a thread of the crew. */
-static void job_run(struct weft__job *queued)
-{
-    struct job *job = weft__container_of(queued, struct job, job);
-    weft__fetch_or(&job->future.state, WEFT__STARTED);
-    struct weft__local outer;
-    weft__local_enter_job(&outer, &job->future);
-    void *result = job->future.fn(job->future.arg);
-    weft__local_leave_job(&outer, &job->future);
-    if (weft_code(result) < 0)
-        weft__error_ended(&job->future, weft_code(result));
-    job_end(job, result);
-}
-
-/* From any thread. */
-static void job_cancel(weft_future *future)
-{
-    struct job *job = weft__container_of(future, struct job, future);
-    if (weft__crew_remove(job->crew, &job->job))
-        job_end(job, weft_fail(-WEFT_ECANCELED));
-}
-
-static void job_drop(struct weft__job *queued)
-{
-    struct job *job = weft__container_of(queued, struct job, job);
-    job_end(job, weft_fail(-WEFT_ECANCELED));
-}
-
-static const struct weft__producer job_producer = {job_cancel, job_free};
-
-_Static_assert(offsetof(struct job, future) == 0, "freed as its future");
-
-static struct job *job_new(struct weft__worker *self, weft_executor *executor,
-                           weft_fn *fn, void *arg)
-{
-    struct job *job = weft__mem_alloc(1, sizeof(*job));
-    if (job == NULL)
+    weft_thread_pool_options options = {.max_threads = rt->options.max_threads,
+                                        .name = "weft-x"};
+    weft_executor *made;
+    /* Pairs with the swap. */
+    struct weft__crew *there = weft__load_acquire(&rt->own_crew);
+    if (there != NULL)
+        return executor_of(there);
+    if (new_pool(rt, &options, &made) < 0)
         return NULL;
-    weft__future_init(&job->future, WEFT__JOB, fn, arg);
-    weft__scope_inherit(&job->future, weft__future_of(self->current));
-    weft__context_capture(&job->future);
-    job->future.producer = &job_producer;
-    job->job.run = job_run;
-    job->crew = executor ? &executor->crew : &self->rt->crew;
-    job->executor = executor;
-    job->rt = self->rt;
-    job->future.coro.rt = self->rt;
-    job->loop = self->loop->index;
-    weft__fetch_add(&self->rt->refs, 1);
-    if (executor != NULL)
-        weft__fetch_add(&executor->refs, 1);
-    return job;
+    made->shut = true;
+    if (weft__cas(&rt->own_crew, &there, &made->crew))
+        return made;
+    weft__crew_close(&made->crew);
+    finished(made);
+    weft__executor_drop(made);
+    return executor_of(there);
 }
 
-/* The public face */
+/* Submitting */
 
-static void check(weft_executor *executor, struct weft_runtime *rt,
-                  const char *who)
+static void check(weft_executor *executor, const char *who)
 {
-    if (!weft__debug_on() || executor == NULL)
+    struct weft__worker *self = weft__worker_self();
+    if (!weft__debug_on())
         return;
     weft__debug_used(executor, who);
-    if (executor->rt != rt)
+    if (executor->rt != NULL && self != NULL && executor->rt != self->rt)
         weft__debug_misuse(who, WEFT__FOREIGN);
+}
+
+/* Of the current task, or of the runtime whose job this thread runs. */
+static struct weft_runtime *runtime_here(weft_future *task)
+{
+    weft_future *job = weft__local_peek()->job;
+    if (task != NULL)
+        return task->coro.rt;
+    return job != NULL ? job->coro.rt : NULL;
+}
+
+static weft_future *refused(const weft_job_options *options, void *arg,
+                            int code)
+{
+    if (options->drop != NULL)
+        options->drop(arg);
+    return weft__future_failed(code);
+}
+
+weft_future *weft_run_in_executor_with(weft_executor *executor,
+                                       const weft_job_options *given,
+                                       weft_fn *fn, void *arg)
+{
+    weft_future *task = weft__task_current();
+    weft_job_options options = {0};
+    memcpy(&options, given,
+           given->size < sizeof(options) ? given->size : sizeof(options));
+    if (executor != NULL)
+        check(executor, "weft_run_in_executor");
+    else if (runtime_here(task) == NULL)
+        return refused(&options, arg,
+                       weft__misuse(-WEFT_ENORUNTIME, "weft_run_in_executor",
+                                    WEFT__OUTSIDE));
+    else
+        executor = default_of(runtime_here(task));
+    struct weft__pool_job *job =
+        executor ? weft__pool_job_new(executor, &options, fn, arg) : NULL;
+    if (job == NULL)
+        return refused(&options, arg, -ENOMEM);
+    int rc = take_place(executor, task);
+    if (rc == 0)
+        return weft__pool_job_submit(job);
+    weft__pool_job_refuse(job, rc);
+    return &job->future;
 }
 
 weft_future *weft_run_in_executor_named(weft_executor *executor,
                                         const char *name, weft_fn *fn,
                                         void *arg)
 {
-    struct weft__worker *self = weft__worker_self();
-    if (self == NULL || self->current == NULL)
-        return weft__future_failed(weft__misuse(
-            -WEFT_ENORUNTIME, "weft_run_in_executor", WEFT__OUTSIDE));
-    check(executor, self->rt, "weft_run_in_executor");
-    struct job *job = job_new(self, executor, fn, arg);
-    if (job == NULL)
-        return weft__future_failed(-ENOMEM);
-    weft__store_relaxed(&job->future.name, name);
-    weft__debug_made(&job->future, self->rt);
-    weft__fetch_add_sc(&self->loop->submitted, 1);
-    weft__fetch_add_relaxed(&self->loop->started, 1); /* none for the limit */
-    int rc = weft__crew_push(job->crew, &job->job);
-    weft__runtime_left(self->loop);
-    if (rc < 0) {
-        weft__runtime_ended(self->rt, NULL, self->loop->index);
-        weft__context_freed(&job->future);
-        job_free(&job->future);
-        return weft__future_failed(rc);
-    }
-    return &job->future;
+    weft_job_options options = {.size = sizeof(options), .name = name};
+    return weft_run_in_executor_with(executor, &options, fn, arg);
 }
 
 weft_future *(weft_run_in_executor)(weft_executor *executor, weft_fn *fn,
@@ -182,51 +407,73 @@ bool weft_job_cancelled(void)
     return job != NULL && weft__load_relaxed(&job->state) & WEFT__CANCEL;
 }
 
-int weft_thread_pool_new(unsigned max_threads, weft_executor **out)
+weft_executor *weft_default_executor(weft_runtime *rt)
 {
-    struct weft__worker *self = weft__worker_self();
-    if (self == NULL)
-        return weft__misuse(-WEFT_ENORUNTIME, __func__, WEFT__OUTSIDE);
-    if (max_threads == 0)
-        return -EINVAL;
-    weft_executor *executor = weft__mem_alloc(1, sizeof(*executor));
-    if (executor == NULL)
-        return -ENOMEM;
-    executor->rt = self->rt;
-    weft__store_relaxed(&executor->refs, 1);
-    weft__crew_init(&executor->crew, &self->rt->census, "weft-p", max_threads);
-    executor->crew.left = executor_left;
-    weft__runtime_add_crew(self->rt, &executor->crew);
-    weft__debug_opened(executor, self->rt, "thread pool", -1,
-                       weft__debug_site());
-    *out = executor;
-    return 0;
+    return default_of(rt);
 }
 
-/* Waiting for a pool's threads blocks, so a thread of the runtime's own pool
- * does it. */
-static void *close_crew(void *crew)
+/* Shutting down */
+
+static weft_future *hold(weft_future *ended)
 {
-    weft__crew_close(crew);
-    return NULL;
+    weft__fetch_add_relaxed(&ended->refs, 1); /* the pool holds one */
+    return ended;
+}
+
+/* A coroutine that is cancelled meanwhile has what is queued dropped. */
+static int await_end(weft_executor *executor, weft_ns timeout)
+{
+    weft_scope scope;
+    weft_timeout_enter(&scope, timeout);
+    int rc = weft__task_await(hold(executor->ended), NULL);
+    rc = weft_timeout_exit(&scope, rc);
+    if (rc != -WEFT_ECANCELED)
+        return rc;
+    weft__crew_empty(&executor->crew, -WEFT_ECANCELED);
+    return weft__task_join(hold(executor->ended), NULL);
+}
+
+static int wait_for_end(weft_executor *executor, weft_ns timeout)
+{
+    int rc = weft__task_current() != NULL
+                 ? await_end(executor, timeout)
+                 : weft__block_await(executor->ended, timeout);
+    if (rc == -WEFT_ETIMEOUT) {
+        weft__crew_empty(&executor->crew, -WEFT_ECANCELED);
+        weft__pool_cancel_running(executor);
+    }
+    return rc;
+}
+
+int weft_executor_shutdown_with(weft_executor *executor,
+                                const weft_shutdown_options *given)
+{
+    weft_shutdown_options options = {0};
+    if (executor == NULL)
+        return 0;
+    memcpy(&options, given,
+           given->size < sizeof(options) ? given->size : sizeof(options));
+    check(executor, "weft_executor_shutdown");
+    if (!options.no_wait && weft__pool_runs_here(executor))
+        return weft__misuse(-WEFT_EDEADLK, "weft_executor_shutdown",
+                            "a job cannot wait for the end of its pool");
+    executor->shut = true;
+    if (weft__crew_close(&executor->crew))
+        finished(executor);
+    end_line(executor);
+    if (options.drop_queued)
+        weft__crew_empty(&executor->crew, -WEFT_ECANCELED);
+    weft__debug_closed(executor, "weft_executor_shutdown");
+    int rc = options.no_wait
+                 ? 0
+                 : wait_for_end(executor, options.timeout > 0 ? options.timeout
+                                                              : WEFT_FOREVER);
+    weft__executor_drop(executor);
+    return rc;
 }
 
 int weft_executor_shutdown(weft_executor *executor)
 {
-    if (executor == NULL)
-        return 0;
-    if (weft__task_current() == NULL)
-        return weft__misuse(-WEFT_ENORUNTIME, __func__, WEFT__OUTSIDE);
-    check(executor, weft__worker_self()->rt, __func__);
-    if (weft_cancelled())
-        weft__crew_empty(&executor->crew, job_drop);
-    weft_future *closing =
-        weft_run_in_executor(NULL, close_crew, &executor->crew);
-    int rc = weft__task_join(closing, NULL);
-    if (rc < 0)
-        return rc;
-    weft__runtime_remove_crew(executor->rt, &executor->crew);
-    weft__debug_closed(executor, __func__);
-    executor_drop(executor);
-    return 0;
+    weft_shutdown_options options = {.size = sizeof(options)};
+    return weft_executor_shutdown_with(executor, &options);
 }

@@ -3,6 +3,7 @@
 #include "future/block.h"
 
 #include "future/debug.h"
+#include "future/local.h"
 
 #include <errno.h>
 #include <weft/time.h>
@@ -79,8 +80,7 @@ bool weft__block_close(struct weft__block *block, weft_future *future)
     return true;
 }
 
-/* 0: it is done. */
-static int wait_for(weft_future *future, weft_ns timeout)
+int weft__block_await(weft_future *future, weft_ns timeout)
 {
     struct weft__block block = {0};
     if (weft__future_is_done(future))
@@ -96,6 +96,26 @@ static int wait_for(weft_future *future, weft_ns timeout)
     return -WEFT_ETIMEOUT;
 }
 
+/* Jobs may wait for jobs, on fewer threads than there are jobs: who waits for
+ * one that is queued runs it; for what is done elsewhere, its pool gets one more
+ * thread meanwhile. */
+static int await_in_job(weft_future *job, weft_future *future, weft_ns timeout)
+{
+    const struct weft__producer *pool = job->producer;
+    enum weft__help help = WEFT__STRANGE;
+    if (timeout == WEFT_FOREVER &&
+        weft__load_relaxed(&future->kind) == WEFT__JOB)
+        help = pool->help(job, future);
+    if (help == WEFT__HELPED)
+        return 0;
+    if (help == WEFT__UNDER_WAY)
+        return weft__block_await(future, timeout);
+    pool->block(job, true);
+    int rc = weft__block_await(future, timeout);
+    pool->block(job, false);
+    return rc;
+}
+
 int weft_wait_blocking(weft_future *future, weft_ns timeout, void **result)
 {
     future = weft__handle_own(future, __func__);
@@ -104,7 +124,10 @@ int weft_wait_blocking(weft_future *future, weft_ns timeout, void **result)
     if (weft__worker_self() != NULL)
         return weft__misuse(-WEFT_EDEADLK, __func__,
                             "this would block a worker: weft_await() it");
-    int rc = wait_for(future, timeout);
+    weft_future *job = weft__local_peek()->job;
+    int rc = job != NULL && timeout > 0 && !weft__future_is_done(future)
+                 ? await_in_job(job, future, timeout)
+                 : weft__block_await(future, timeout);
     if (rc == -WEFT_EBUSY)
         return weft__misuse(rc, __func__, WEFT__BUSY);
     return rc < 0 ? rc : weft__future_take(future, result);

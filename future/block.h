@@ -33,6 +33,10 @@ void weft__block_fire(struct weft__block *);
 /** Wait no more. True: it has fired, and is not touched any more. */
 bool weft__block_close(struct weft__block *, weft_future *);
 
+/** Wait for a future on this thread: 0, it is done; -WEFT_ETIMEOUT; -WEFT_EBUSY
+ * as weft__future_add_waiter(). */
+int weft__block_await(weft_future *, int64_t timeout);
+
 /** Sleep until it fires (true), `until`, or one signal more than `seen`. */
 bool weft__block_wait(struct weft__block *, uint32_t seen, int64_t until);
 

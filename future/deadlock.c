@@ -40,7 +40,7 @@ static long count_threads(void)
 static bool crew_is_busy(struct weft__crew *crew)
 {
     weft__lock(&crew->lock);
-    bool busy = crew->queued > 0 || crew->idle < crew->threads;
+    bool busy = weft__load_relaxed(&crew->queued) > 0 || crew->running > 0;
     weft__unlock(&crew->lock);
     return busy;
 }

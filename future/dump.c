@@ -46,6 +46,7 @@ static void add_end(const struct weft__sight *sight, struct weft__text *text)
         [WEFT_WAITS_FILE] = "a file",
         [WEFT_WAITS_READY] = "weft_ready()",
         [WEFT_WAITS_BRANCH] = "a branch",
+        [WEFT_WAITS_POOL] = "a place in the queue of a pool",
     };
     unsigned long long object = sight->info.object;
     unsigned waits = sight->info.waits;

@@ -272,6 +272,14 @@ void weft__error_ended(weft_future *task, int code)
         replace(&task->error, NULL);
 }
 
+void weft__error_cause(weft_future *job, int code, const char *message)
+{
+    struct weft_error error = plain(NULL, code);
+    error.message = message;
+    job->touched = true;
+    (void)push(&job->error, &error, NULL);
+}
+
 void weft__error_attach(weft_future *future, int code)
 {
     struct weft__error **slot = weft__local_error();

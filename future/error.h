@@ -49,6 +49,10 @@ void weft__error_unref(struct weft__error *);
  * who runs it, before it is done. */
 void weft__error_ended(weft_future *task, int code);
 
+/** What made it fail, before weft__error_ended() says how: of a job that was not
+ * run. By who completes it. */
+void weft__error_cause(weft_future *job, int code, const char *message);
+
 /** The code is about to be published: let a future made by hand have what the
  * setter knows of it. Under the future's LOCK. */
 void weft__error_attach(weft_future *, int code);

@@ -58,10 +58,19 @@ struct weft__waiter {
     void (*fire)(struct weft__waiter *); /* once; the last touch of it */
 };
 
+/* A job that runs on this thread waits here for another one. */
+enum weft__help {
+    WEFT__HELPED,    /* it has been run on this thread: it is done */
+    WEFT__UNDER_WAY, /* a thread of the same pool runs it */
+    WEFT__STRANGE,   /* it is not of the same pool */
+};
+
 /* What a future of another room does for itself. */
 struct weft__producer {
     void (*cancel)(weft_future *); /* it was cancelled, for the first time */
     void (*free)(weft_future *);   /* nobody holds it, and it is done */
+    enum weft__help (*help)(weft_future *job, weft_future *other);
+    void (*block)(weft_future *job, bool begins); /* its thread waits */
 };
 
 struct weft__scope;

@@ -173,14 +173,14 @@ weft_runtime *weft_runtime_ref(weft_runtime *rt)
 static void reap(void *rt)
 {
     weft_runtime_shutdown(rt);
-    weft__runtime_drop(rt);
+    weft__runtime_leave(rt);
 }
 
 /* A worker cannot wait for its own end. */
 static void reap_elsewhere(struct weft_runtime *rt)
 {
     uintptr_t thread;
-    long rc = weft__os->thread_start(&thread, "weft-reaper", reap, rt);
+    long rc = weft__os->thread_start(&thread, "weft-reaper", 0, reap, rt);
     if (rc < 0) {
         weft__runtime_enter(rt, WEFT__CLOSING);
         weft__report_to(rt, WEFT_REPORT_OTHER, (int)rc, NULL, 0, NULL,

@@ -12,6 +12,7 @@
 #include <weft/future.h>
 #include <weft/group.h>
 #include <weft/inspect.h>
+#include <weft/map.h>
 #include <weft/mutex.h>
 #include <weft/queue.h>
 #include <weft/runtime.h>

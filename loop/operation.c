@@ -32,6 +32,14 @@ static void run_job(struct weft__job *job)
     weft__sched_wake(op->coro, WEFT__WAKE_NOTIFY);
 }
 
+static void drop_job(struct weft__job *job, int code)
+{
+    struct weft__operation *op =
+        weft__container_of(job, struct weft__operation, job);
+    op->result = code;
+    weft__sched_wake(op->coro, WEFT__WAKE_NOTIFY);
+}
+
 /* Waiting */
 
 static void wait_notified(void)
@@ -59,6 +67,7 @@ static long run_on_thread(struct weft__operation *op)
 {
     struct weft__crew *crew = &op->loop->rt->crew;
     op->job.run = run_job;
+    op->job.drop = drop_job;
     int rc = weft__crew_push(crew, &op->job);
     if (rc < 0)
         return rc;

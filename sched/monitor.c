@@ -198,6 +198,7 @@ bool weft__monitor_look(struct weft_runtime *rt, int64_t now)
         weft__idle_announce(rt);
     if (rt->background.open)
         weft__reserve_reinforce(rt);
+    weft__runtime_reinforce_crews(rt);
     return anybody;
 }
 

@@ -139,7 +139,24 @@ static void mask_signals(sigset_t *saved)
     pthread_sigmask(SIG_SETMASK, &all, saved);
 }
 
-static long os_thread_start(uintptr_t *thread, const char *name,
+static int create_masked(pthread_t *id, size_t stack, struct start *start)
+{
+    sigset_t saved;
+    pthread_attr_t attr;
+    int rc = pthread_attr_init(&attr);
+    if (rc != 0)
+        return rc;
+    if (stack > 0)
+        rc = pthread_attr_setstacksize(&attr, stack);
+    mask_signals(&saved);
+    if (rc == 0)
+        rc = pthread_create(id, &attr, thread_main, start);
+    pthread_sigmask(SIG_SETMASK, &saved, NULL);
+    pthread_attr_destroy(&attr);
+    return rc;
+}
+
+static long os_thread_start(uintptr_t *thread, const char *name, size_t stack,
                             weft__thread_fn *fn, void *arg)
 {
     struct start *start = calloc(1, sizeof(*start));
@@ -148,11 +165,8 @@ static long os_thread_start(uintptr_t *thread, const char *name,
     start->fn = fn;
     start->arg = arg;
     snprintf(start->name, sizeof(start->name), "%s", name);
-    sigset_t saved;
     pthread_t id;
-    mask_signals(&saved);
-    int rc = pthread_create(&id, NULL, thread_main, start);
-    pthread_sigmask(SIG_SETMASK, &saved, NULL);
+    int rc = create_masked(&id, stack, start);
     if (rc != 0) {
         free(start);
         return -rc;

@@ -39,7 +39,7 @@ struct weft__usage {
     X(advise, (void *at, size_t size, int advice), (at, size, advice))                                             \
     X(protect, (void *at, size_t size, int prot), (at, size, prot))                                                \
     /* threads; timeouts are absolute, monotonic, INT64_MAX = none */                                              \
-    X(thread_start, (uintptr_t *thread, const char *name, weft__thread_fn *fn, void *arg), (thread, name, fn, arg))\
+    X(thread_start, (uintptr_t *thread, const char *name, size_t stack, weft__thread_fn *fn, void *arg), (thread, name, stack, fn, arg))\
     X(thread_join, (uintptr_t thread), (thread))                                                                   \
     X(thread_detach, (uintptr_t thread), (thread))                                                                 \
     X(thread_id, (void), ())                                                /* the kernel's, of the caller */      \

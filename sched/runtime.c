@@ -113,15 +113,29 @@ static int open_parts(struct weft_runtime *rt)
     return 0;
 }
 
+/* Their threads may be taking them off the list at the same time. */
+static void close_crews(struct weft_runtime *rt)
+{
+    for (;;) {
+        weft__lock(&rt->crews_lock);
+        struct weft__crew *crew = rt->crews;
+        if (crew != NULL) {
+            rt->crews = crew->next;
+            crew->listed = false;
+        }
+        weft__unlock(&rt->crews_lock);
+        if (crew == NULL)
+            return;
+        weft__crew_join(crew);
+        crew->hooks->abandoned(crew);
+    }
+}
+
 /* Also half-made ones: everything here takes what was never opened. */
 static void close_parts(struct weft_runtime *rt)
 {
-    weft__crew_close(&rt->crew);
-    for (struct weft__crew *crew = rt->crews, *next; crew; crew = next) {
-        next = crew->next;
-        weft__crew_close(crew);
-        crew->left(crew);
-    }
+    weft__crew_join(&rt->crew);
+    close_crews(rt);
     for (unsigned i = 0; rt->loop != NULL && i < rt->workers; i++)
         if (rt->loop[i].engine != NULL)
             rt->driver->close(&rt->loop[i]);
@@ -142,7 +156,7 @@ static int start_thread(struct weft_runtime *rt, uintptr_t *thread,
                         void *arg)
 {
     weft__fetch_add(&rt->refs, 1);
-    int rc = weft__thread_open(&rt->census, thread, name, number, fn, arg);
+    int rc = weft__thread_open(&rt->census, thread, name, number, 0, fn, arg);
     if (rc < 0)
         weft__fetch_sub(&rt->refs, 1);
     return rc;
@@ -194,7 +208,8 @@ int weft__runtime_open(const weft_options *options,
     weft__store_relaxed(&rt->refs, 1);
     weft__report_open(rt);
     weft__depot_init(&rt->stacks);
-    weft__crew_init(&rt->crew, &rt->census, "weft-x", filled.max_threads);
+    weft__crew_init(&rt->crew, &rt->census, "weft-f", filled.max_threads);
+    rt->crew.rt = rt;
     if (!filled.no_overflow_report)
         weft__overflow_open();
     rc = open_parts(rt);
@@ -222,22 +237,70 @@ void weft__runtime_drop(struct weft_runtime *rt)
     weft__mem_free(rt);
 }
 
+void weft__runtime_leave(struct weft_runtime *rt)
+{
+    /* Pairs with the swap of who made it. */
+    struct weft__crew *own = weft__load_acquire(&rt->own_crew);
+    if (own != NULL)
+        own->hooks->released(own);
+    weft__runtime_drop(rt);
+}
+
 void weft__runtime_add_crew(struct weft_runtime *rt, struct weft__crew *crew)
 {
     weft__lock(&rt->crews_lock);
     crew->next = rt->crews;
+    crew->listed = true;
     rt->crews = crew;
     weft__unlock(&rt->crews_lock);
 }
 
-void weft__runtime_remove_crew(struct weft_runtime *rt, struct weft__crew *crew)
+bool weft__runtime_remove_crew(struct weft_runtime *rt, struct weft__crew *crew)
 {
     weft__lock(&rt->crews_lock);
-    struct weft__crew **link = &rt->crews;
-    while (*link != crew)
-        link = &(*link)->next;
-    *link = crew->next;
+    bool listed = crew->listed;
+    if (listed) {
+        struct weft__crew **link = &rt->crews;
+        while (*link != crew)
+            link = &(*link)->next;
+        *link = crew->next;
+        crew->listed = false;
+    }
     weft__unlock(&rt->crews_lock);
+    return listed;
+}
+
+void weft__runtime_crew_wants(struct weft_runtime *rt)
+{
+    weft__store_release(&rt->crew_wants, true); /* reinforce_crews() */
+    weft__monitor_call(&rt->monitor);
+}
+
+/* Without a lock when it starts: if that fails, a job may be dropped. */
+static bool reinforce_one(struct weft_runtime *rt)
+{
+    weft__lock(&rt->crews_lock);
+    struct weft__crew *crew = &rt->crew;
+    struct weft__crew *next = rt->crews;
+    unsigned number = weft__crew_wanted(crew);
+    for (; number == 0 && next != NULL; next = next->next) {
+        crew = next;
+        number = weft__crew_wanted(crew);
+    }
+    weft__unlock(&rt->crews_lock);
+    if (number != 0)
+        weft__crew_start(crew, number);
+    return number != 0;
+}
+
+void weft__runtime_reinforce_crews(struct weft_runtime *rt)
+{
+    if (weft__likely(!weft__load_relaxed(&rt->crew_wants)))
+        return;
+    /* Pairs with who wants it: what he wrote before is seen. */
+    weft__xchg(&rt->crew_wants, false);
+    while (reinforce_one(rt))
+        ;
 }
 
 struct weft__loop *weft__runtime_loop(struct weft_runtime *rt)

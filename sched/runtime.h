@@ -67,11 +67,15 @@ struct weft_runtime {
     struct weft__census census; /* its OS threads */
     struct weft__crew crew;     /* those for what blocks */
     struct weft__lock crews_lock;
-    struct weft__crew *crews;  /* others; under ->crews_lock */
-    enum weft_engine engine;   /* in use; fixed */
-    struct weft__lock closing; /* one thread closes */
-    bool ended;                /* under ->closing */
-    int outcome;               /* of the end; under ->closing */
+    struct weft__crew *crews; /* others; under ->crews_lock */
+    _Atomic(bool) crew_wants; /* a thread; by who is too low to start it, and
+                                  cleared by the monitor */
+    _Atomic(struct weft__crew *) own_crew; /* of its own pool; swapped in by who
+                                              first uses that */
+    enum weft_engine engine;               /* in use; fixed */
+    struct weft__lock closing;             /* one thread closes */
+    bool ended;                            /* under ->closing */
+    int outcome;                           /* of the end; under ->closing */
     _Atomic(uint32_t) drained; /* futex: times that nothing was alive */
     struct weft__watcher watcher;
     _Atomic(uint32_t) onlookers; /* threads that look at pools and loops; RMW
@@ -150,9 +154,15 @@ static inline void weft__runtime_ended(weft_runtime *rt,
 /** Somebody may have ended unseen: a worker about to sleep, while it closes. */
 void weft__runtime_check_drained(weft_runtime *);
 
-/** A crew to close with the runtime, unless it is taken back before. */
+/** A crew to close with the runtime, unless it is taken back before: true, it
+ * was. Any thread that holds both. */
 void weft__runtime_add_crew(weft_runtime *, struct weft__crew *);
-void weft__runtime_remove_crew(weft_runtime *, struct weft__crew *);
+bool weft__runtime_remove_crew(weft_runtime *, struct weft__crew *);
+
+/** One of them wants a thread that the caller, lowered, shall not start; the
+ * monitor does it. */
+void weft__runtime_crew_wants(weft_runtime *);
+void weft__runtime_reinforce_crews(weft_runtime *);
 
 /** End the workers' threads. If `join`, wait for them and close everything but
  * the memory that late holders of references may still look at. */
@@ -175,6 +185,10 @@ static inline void weft__runtime_looked(weft_runtime *rt)
 {
     weft__fetch_sub(&rt->onlookers, 1); /* pairs with weft__runtime_stop() */
 }
+
+/** The users' reference to the memory: nobody submits any more. After the end.
+ */
+void weft__runtime_leave(weft_runtime *);
 
 /** Drop one reference to the memory; the last one frees it. */
 void weft__runtime_drop(weft_runtime *);

@@ -45,7 +45,8 @@
     X(EBUSY, 1006, "in use, full, or not drained in time")                     \
     X(EALREADY, 1007, "already done")                                          \
     X(ENORUNTIME, 1008, "no runtime runs this code")                           \
-    X(ENOTSUP, 1009, "not available on this system")
+    X(ENOTSUP, 1009, "not available on this system")                           \
+    X(EBROKEN, 1010, "the pool cannot make its threads or processes ready")
 
 enum weft_error_code {
 #define WEFT_CODE_ENUM(name, number, text) WEFT_##name = number,

@@ -32,6 +32,7 @@ enum weft_wait_kind {
     WEFT_WAITS_BRANCH,   /* weft_join(): nobody has begun it yet */
     WEFT_WAITS_QUEUE,    /* weft_queue_put(), _get(); object: its address */
     WEFT_WAITS_MUTEX,    /* weft_mutex_lock(); object: its address */
+    WEFT_WAITS_POOL,     /* a place in the queue of a pool that is full */
 };
 
 /** What is known of a task. */

@@ -89,6 +89,10 @@ void weft__reserve_reinforce(weft_runtime *)
 {
 }
 
+void weft__runtime_reinforce_crews(weft_runtime *)
+{
+}
+
 void weft__background_push(weft_runtime *, struct weft__coro *)
 {
 }

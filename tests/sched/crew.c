@@ -10,6 +10,7 @@
 #include <pthread.h>
 #include <sched.h>
 #include <string.h>
+#include <weft/base.h>
 
 #include "tests/support/scale.h"
 #include "tests/support/test.h"
@@ -30,6 +31,8 @@ static atomic_int inside;
 static atomic_int most_inside;
 static atomic_int wrong_name;
 static atomic_int release;
+static atomic_int dropped;
+static atomic_int last_code; /* that one was dropped with */
 
 static void open_crew(unsigned limit)
 {
@@ -39,6 +42,7 @@ static void open_crew(unsigned limit)
     atomic_store(&most_inside, 0);
     atomic_store(&wrong_name, 0);
     atomic_store(&release, 0);
+    atomic_store(&dropped, 0);
     census = (struct weft__census){.limit = 100};
     weft__crew_init(&crew, &census, "weft-x", limit);
 }
@@ -67,19 +71,30 @@ static void hold(struct weft__job *job)
     note(job);
 }
 
+static void drop(struct weft__job *job, int code)
+{
+    (void)job;
+    atomic_store(&last_code, code);
+    atomic_fetch_add(&dropped, 1);
+}
+
+static int push(int i, void (*run)(struct weft__job *))
+{
+    work[i].job = (struct weft__job){.run = run, .drop = drop};
+    return weft__crew_push(&crew, &work[i].job);
+}
+
 static void push_all(int n)
 {
-    for (int i = 0; i < n; i++) {
-        work[i].job.run = note;
-        cr_assert_eq(weft__crew_push(&crew, &work[i].job), 0);
-    }
+    for (int i = 0; i < n; i++)
+        cr_assert_eq(push(i, note), 0);
 }
 
 Test(crew, runs_each_once, .timeout = 60)
 {
     open_crew(4);
     push_all(MANY);
-    weft__crew_close(&crew);
+    weft__crew_join(&crew);
     for (int i = 0; i < MANY; i++)
         cr_assert_eq(atomic_load(&work[i].ran), 1);
     cr_assert_leq(atomic_load(&most_inside), 4);
@@ -91,7 +106,7 @@ Test(crew, of_one_keeps_the_order, .timeout = 60)
 {
     open_crew(1);
     push_all(MANY);
-    weft__crew_close(&crew);
+    weft__crew_join(&crew);
     for (int i = 0; i < MANY; i++)
         cr_assert_eq(work[i].order, i);
 }
@@ -99,10 +114,9 @@ Test(crew, of_one_keeps_the_order, .timeout = 60)
 Test(crew, is_refused_after_the_close, .timeout = 60)
 {
     open_crew(2);
-    weft__crew_close(&crew);
-    work[0].job.run = note;
-    cr_assert_eq(weft__crew_push(&crew, &work[0].job), -EAGAIN);
-    weft__crew_close(&crew);
+    weft__crew_join(&crew);
+    cr_assert_eq(push(0, note), -WEFT_ESHUTDOWN);
+    weft__crew_join(&crew);
     cr_assert_eq(atomic_load(&work[0].ran), 0);
 }
 
@@ -111,46 +125,33 @@ Test(crew, is_refused_after_the_close, .timeout = 60)
 Test(crew, what_has_not_started_can_be_taken_back, .timeout = 60)
 {
     open_crew(1);
-    work[0].job.run = hold;
-    cr_assert_eq(weft__crew_push(&crew, &work[0].job), 0);
+    cr_assert_eq(push(0, hold), 0);
     for (int i = 1; i < 5; i++) {
-        work[i].job.run = note;
-        cr_assert_eq(weft__crew_push(&crew, &work[i].job), 0);
+        cr_assert_eq(push(i, note), 0);
     }
     cr_assert(weft__crew_remove(&crew, &work[2].job));
     cr_assert(!weft__crew_remove(&crew, &work[2].job));
     cr_assert(weft__crew_remove(&crew, &work[4].job), "the last one");
-    work[5].job.run = note;
-    cr_assert_eq(weft__crew_push(&crew, &work[5].job), 0);
+    cr_assert_eq(push(5, note), 0);
     atomic_store(&release, 1);
-    weft__crew_close(&crew);
+    weft__crew_join(&crew);
     for (int i = 0; i < 6; i++)
         cr_assert_eq(atomic_load(&work[i].ran), i != 2 && i != 4, "%d", i);
-}
-
-static atomic_int dropped;
-
-static void drop(struct weft__job *job)
-{
-    (void)job;
-    atomic_fetch_add(&dropped, 1);
 }
 
 Test(crew, can_be_emptied, .timeout = 60)
 {
     open_crew(1);
     atomic_store(&dropped, 0);
-    work[0].job.run = hold;
-    cr_assert_eq(weft__crew_push(&crew, &work[0].job), 0);
+    cr_assert_eq(push(0, hold), 0);
     while (weft__load_relaxed(&census.count) == 0)
         sched_yield();
     for (int i = 1; i < 100; i++) {
-        work[i].job.run = note;
-        cr_assert_eq(weft__crew_push(&crew, &work[i].job), 0);
+        cr_assert_eq(push(i, note), 0);
     }
-    weft__crew_empty(&crew, drop);
+    weft__crew_empty(&crew, -WEFT_ECANCELED);
     atomic_store(&release, 1);
-    weft__crew_close(&crew);
+    weft__crew_join(&crew);
     cr_assert_eq(atomic_load(&dropped) + atomic_load(&done), 100);
     cr_assert_geq(atomic_load(&dropped), 99);
 }
@@ -165,7 +166,7 @@ Test(crew, ran_plus_taken_back_is_all, .timeout = 60)
         removed = 0;
         for (int i = n; i-- > 0;)
             removed += weft__crew_remove(&crew, &work[i].job);
-        weft__crew_close(&crew);
+        weft__crew_join(&crew);
         cr_assert_eq(removed + atomic_load(&done), n);
     }
 }
@@ -175,13 +176,14 @@ Test(crew, ran_plus_taken_back_is_all, .timeout = 60)
 Test(crew, without_any_thread_says_so, .timeout = 60)
 {
     open_crew(4);
-    work[0].job.run = note;
     census.limit = 0;
-    cr_expect_eq(weft__crew_push(&crew, &work[0].job), -EAGAIN);
+    cr_expect_eq(push(0, note), 0);
+    cr_expect_eq(atomic_load(&dropped), 1, "with the reason, at once");
+    cr_expect_eq(atomic_load(&last_code), -EAGAIN);
     cr_assert_eq(weft__load_relaxed(&census.count), 0);
     census.limit = 1;
-    cr_assert_eq(weft__crew_push(&crew, &work[0].job), 0, "it can go on");
-    weft__crew_close(&crew);
+    cr_assert_eq(push(0, note), 0, "it can go on");
+    weft__crew_join(&crew);
     cr_assert_eq(atomic_load(&work[0].ran), 1);
 }
 
@@ -191,7 +193,7 @@ Test(crew, makes_do_with_the_threads_there_are, .timeout = 60)
     census.limit = 2;
     push_all(100);
     cr_assert_leq(weft__load_relaxed(&census.count), 2);
-    weft__crew_close(&crew);
+    weft__crew_join(&crew);
     cr_assert_eq(atomic_load(&done), 100);
 }
 
@@ -204,7 +206,7 @@ Test(crew, is_not_touched_after_the_close, .timeout = 60)
         weft__os = &copy[round % 2];
         open_crew(4);
         push_all(4);
-        weft__crew_close(&crew);
+        weft__crew_join(&crew);
     }
     weft__os = real;
 }

@@ -131,7 +131,7 @@ static void thread_main(void *arg)
     atomic_fetch_sub(&threads, 1);
 }
 
-static long counted_thread_start(uintptr_t *id, const char *name,
+static long counted_thread_start(uintptr_t *id, const char *name, size_t stack,
                                  weft__thread_fn *fn, void *arg)
 {
     struct thread *thread = malloc(sizeof(*thread));
@@ -139,7 +139,7 @@ static long counted_thread_start(uintptr_t *id, const char *name,
         return -ENOMEM;
     *thread = (struct thread){fn, arg};
     atomic_fetch_add(&threads, 1);
-    long rc = fault_thread_start(id, name, thread_main, thread);
+    long rc = fault_thread_start(id, name, stack, thread_main, thread);
     if (rc < 0) {
         atomic_fetch_sub(&threads, 1);
         free(thread);

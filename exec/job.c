@@ -1,0 +1,298 @@
+// SPDX-License-Identifier: MIT
+/* Jobs of thread pools: see executor.h. */
+#include "exec/executor.h"
+
+#include "future/context.h"
+#include "future/debug.h"
+#include "future/error.h"
+#include "future/local.h"
+
+#define NAG_NS 2000000 /* between two interrupts of one job */
+
+_Static_assert(offsetof(struct weft__pool_job, future) == 0,
+               "freed as its future");
+
+static struct weft__pool_job *job_of(weft_future *future)
+{
+    return weft__container_of(future, struct weft__pool_job, future);
+}
+
+static void job_free(weft_future *future)
+{
+    struct weft__pool_job *job = job_of(future);
+    struct weft_runtime *rt = job->rt;
+    weft__executor_drop(job->executor);
+    if (!weft__debug_unmade(future))
+        weft__mem_free(job);
+    if (rt != NULL)
+        weft__runtime_drop(rt);
+}
+
+/* The runtime is there until the job is counted as ended. */
+static void job_end(struct weft__pool_job *job, void *result)
+{
+    struct weft_runtime *rt = job->rt;
+    unsigned loop = job->loop;
+    bool counted = job->counted;
+    weft__future_finish(&job->future, result);
+    if (counted)
+        weft__runtime_ended(rt, NULL, loop);
+}
+
+/* Not to be run */
+
+/* What the job's error says, with the cause of a broken pool. */
+static void explain(struct weft__pool_job *job, int code)
+{
+    if (code == -WEFT_EBROKEN)
+        weft__error_cause(&job->future, job->executor->cause,
+                          "the pool's init() failed");
+    weft__error_ended(&job->future, code);
+}
+
+void weft__pool_job_refuse(struct weft__pool_job *job, int code)
+{
+    if (job->drop != NULL)
+        job->drop(job->arg);
+    if (code != -WEFT_ECANCELED)
+        explain(job, code);
+    job_end(job, weft_fail(code));
+}
+
+static void drop_queued(struct weft__job *queued, int code)
+{
+    weft__pool_job_refuse(
+        weft__container_of(queued, struct weft__pool_job, job), code);
+}
+
+/* Running */
+
+static void enter_running(weft_executor *executor, struct weft__running *self)
+{
+    self->prev = NULL;
+    weft__spin_lock(&executor->spin);
+    self->next = executor->running;
+    if (self->next != NULL)
+        self->next->prev = self;
+    executor->running = self;
+    weft__spin_unlock(&executor->spin);
+}
+
+/* From here on no interrupt is sent because of it. */
+static void leave_running(weft_executor *executor, struct weft__running *self)
+{
+    weft__spin_lock(&executor->spin);
+    if (self->prev == NULL)
+        executor->running = self->next;
+    else
+        self->prev->next = self->next;
+    if (self->next != NULL)
+        self->next->prev = self->prev;
+    weft__spin_unlock(&executor->spin);
+}
+
+/* Interrupts. A signal that comes before the call that it is to end is lost, so
+ * it is sent again until the job has ended. */
+
+/* Returns whether there was one to interrupt. */
+static bool interrupt_cancelled(weft_executor *executor)
+{
+    bool any = false;
+    weft__spin_lock(&executor->spin);
+    for (struct weft__running *each = executor->running; each != NULL;
+         each = each->next)
+        if (weft__load_relaxed(&each->job->state) & WEFT__CANCEL) {
+            weft__os->thread_signal(each->tid,
+                                    executor->options.interrupt_signal);
+            any = true;
+        }
+    executor->nags = executor->nags && any;
+    weft__spin_unlock(&executor->spin);
+    return any;
+}
+
+static void nag(void *arg)
+{
+    static const _Atomic(uint32_t) nobody;
+    weft_executor *executor = arg;
+    while (interrupt_cancelled(executor))
+        weft__os->futex_wait(&nobody, 0, weft__os->now() + NAG_NS);
+    weft__thread_closed(executor->crew.census);
+    weft__executor_drop(executor);
+}
+
+static void interrupt(weft_executor *executor)
+{
+    weft__spin_lock(&executor->spin);
+    bool first = !executor->nags;
+    executor->nags = true;
+    weft__spin_unlock(&executor->spin);
+    if (!first)
+        return;
+    uintptr_t thread;
+    weft__executor_keep(executor);
+    if (weft__thread_open(executor->crew.census, &thread, "weft-nag", -1, 0,
+                          nag, executor) == 0) {
+        weft__os->thread_detach(thread);
+        return;
+    }
+    (void)interrupt_cancelled(executor); /* once is better than never */
+    weft__spin_lock(&executor->spin);
+    executor->nags = false;
+    weft__spin_unlock(&executor->spin);
+    weft__executor_drop(executor);
+}
+
+/* On a thread of the crew, or of one that waits for it in another job. */
+static void run(struct weft__job *queued)
+{
+    struct weft__pool_job *job =
+        weft__container_of(queued, struct weft__pool_job, job);
+    struct weft__running self = {.job = &job->future};
+    struct weft__local outer;
+    if (job->executor->options.interrupt_signal != 0)
+        self.tid = (int)weft__os->thread_id();
+    weft__fetch_or(&job->future.state, WEFT__STARTED);
+    weft__local_enter_job(&outer, &job->future);
+    enter_running(job->executor, &self);
+    if (self.tid != 0 && weft_job_cancelled()) /* who did that saw no thread */
+        interrupt(job->executor);
+    job->result = job->future.fn(job->arg);
+    leave_running(job->executor, &self);
+    weft__local_leave_job(&outer, &job->future);
+}
+
+static void finish(struct weft__job *queued)
+{
+    struct weft__pool_job *job =
+        weft__container_of(queued, struct weft__pool_job, job);
+    int code = weft_code(job->result);
+    if (code < 0)
+        weft__error_ended(&job->future, code);
+    job_end(job, job->result);
+}
+
+/* Cancelling. From any thread. */
+
+static void job_cancel(weft_future *future)
+{
+    struct weft__pool_job *job = job_of(future);
+    weft_executor *executor = job->executor;
+    if (weft__crew_remove(&executor->crew, &job->job))
+        weft__pool_job_refuse(job, -WEFT_ECANCELED);
+    else if (executor->options.interrupt_signal != 0)
+        interrupt(executor);
+}
+
+void weft__pool_cancel_running(weft_executor *executor)
+{
+    weft__spin_lock(&executor->spin);
+    for (struct weft__running *each = executor->running; each != NULL;
+         each = each->next)
+        weft__fetch_or(&each->job->state, WEFT__CANCEL); /* it only asks */
+    weft__spin_unlock(&executor->spin);
+    if (executor->options.interrupt_signal != 0)
+        interrupt(executor);
+}
+
+/* Waiting in a job */
+
+static enum weft__help job_help(weft_future *future, weft_future *other)
+{
+    struct weft__pool_job *wanted = job_of(other);
+    weft_executor *executor = job_of(future)->executor;
+    if (wanted->executor != executor)
+        return WEFT__STRANGE;
+    if (!weft__crew_remove(&executor->crew, &wanted->job))
+        return WEFT__UNDER_WAY;
+    run(&wanted->job);
+    finish(&wanted->job);
+    return WEFT__HELPED;
+}
+
+static void job_block(weft_future *future, bool begins)
+{
+    struct weft__crew *crew = &job_of(future)->executor->crew;
+    if (begins)
+        weft__crew_block(crew);
+    else
+        weft__crew_unblock(crew);
+}
+
+bool weft__pool_runs_here(const weft_executor *executor)
+{
+    weft_future *job = weft__local_peek()->job;
+    return job != NULL && job_of(job)->executor == executor;
+}
+
+static const struct weft__producer pool_producer = {job_cancel, job_free,
+                                                    job_help, job_block};
+
+/* Beginning */
+
+struct weft__pool_job *weft__pool_job_new(weft_executor *executor,
+                                          const weft_job_options *options,
+                                          weft_fn *fn, void *arg)
+{
+    struct weft__pool_job *job = weft__mem_alloc(1, sizeof(*job));
+    weft_future *task = weft__task_current();
+    if (job == NULL)
+        return NULL;
+    weft__future_init(&job->future, WEFT__JOB, fn, arg);
+    if (task != NULL)
+        weft__scope_inherit(&job->future, task);
+    weft__context_capture(&job->future);
+    weft__store_relaxed(&job->future.name, options->name);
+    job->future.producer = &pool_producer;
+    job->job.run = run;
+    job->job.finish = finish;
+    job->job.drop = drop_queued;
+    job->executor = executor;
+    job->drop = options->drop;
+    job->arg = arg;
+    weft__executor_keep(executor);
+    job->rt = executor->rt;
+    if (job->rt == NULL && task != NULL)
+        job->rt = task->coro.rt;
+    if (job->rt != NULL)
+        weft__fetch_add(&job->rt->refs, 1);
+    job->future.coro.rt = job->rt;
+    weft__debug_made(&job->future, job->rt);
+    return job;
+}
+
+/* Counted, so that its runtime waits for it: from a coroutine of that runtime
+ * also while it ends, for the clean-up. */
+static int count(struct weft__pool_job *job, struct weft__loop *loop, bool own)
+{
+    job->loop = loop->index;
+    job->counted = true;
+    weft__fetch_add_sc(&loop->submitted, 1);
+    weft__fetch_add_relaxed(&loop->started, 1); /* none for the limit */
+    weft__fence_after_rmw(); /* pairs with weft__runtime_enter() */
+    return own || weft__load_fenced(&loop->rt->phase) == WEFT__OPEN
+               ? 0
+               : -WEFT_ESHUTDOWN;
+}
+
+weft_future *weft__pool_job_submit(struct weft__pool_job *job)
+{
+    struct weft_runtime *rt = job->rt;
+    struct weft__worker *self = weft__worker_self();
+    struct weft__loop *loop = NULL;
+    bool own = self != NULL && self->rt == rt;
+    int rc = 0;
+    if (rt != NULL) {
+        loop = own ? self->loop : weft__runtime_loop(rt);
+        rc = count(job, loop, own);
+    }
+    if (rc == 0)
+        rc = weft__crew_push(&job->executor->crew, &job->job);
+    if (rc < 0) {
+        weft__executor_leave_place(job->executor);
+        weft__pool_job_refuse(job, rc);
+    }
+    if (loop != NULL)
+        weft__runtime_left(loop);
+    return &job->future;
+}
