@@ -8,7 +8,7 @@ PREFIX ?= /usr/local
 
 help:
 	@echo 'make run [ROOT=/usr/lib]    ten seconds of the main job on real files'
-	@echo 'make rivals [ARGS="--pairs 3"]  weft beside Go, Tokio, oneTBB, libuv, asyncio'
+	@echo 'make rivals [ARGS="--pairs 3"]  weft beside Go, Tokio, oneTBB, libuv, GLib, asyncio'
 	@echo 'make mixed [ARGS="--runs 1"]    light requests beside heavy ones, weft and other servers'
 	@echo 'make test                   all tests and checks, both I/O engines'
 	@echo 'make sanitize               tests under ASan+UBSan and TSan'

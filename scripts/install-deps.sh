@@ -24,7 +24,7 @@ rivals=(
     "${run[@]}"
     g++ golang-go cargo rustc python3
     librust-async-channel-dev librust-libc-dev librust-tokio-dev
-    libtbb-dev libuv1-dev
+    libglib2.0-dev libtbb-dev libuv1-dev
 )
 
 case "${1:-}" in

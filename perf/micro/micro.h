@@ -40,6 +40,8 @@ perf_micro_run perf_micro_mpmc;
 perf_micro_run perf_micro_mutex;
 perf_micro_run perf_micro_foreign_sync;
 perf_micro_run perf_micro_foreign_pipe;
+perf_micro_run perf_micro_exec_sync;
+perf_micro_run perf_micro_exec_pipe;
 perf_micro_run perf_micro_timer_cancel;
 perf_micro_run perf_micro_sleepers;
 perf_micro_run perf_micro_later;

@@ -22,6 +22,7 @@ const struct perf_runner_names perf_runner_names[PERF_RUNNERS] = {
     [PERF_RUNNER_TOKIO] = {"tokio", "Tokio"},
     [PERF_RUNNER_TBB] = {"tbb", "oneTBB"},
     [PERF_RUNNER_LIBUV] = {"libuv", "libuv"},
+    [PERF_RUNNER_GLIB] = {"glib", "GLib"},
     [PERF_RUNNER_ASYNCIO] = {"asyncio", "asyncio"},
 };
 

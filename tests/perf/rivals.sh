@@ -60,16 +60,17 @@ check "but it is said" yes "$(has err "oneTBB: $work/tbb: not built")"
 # --- in turn ---
 fake tbb "exit 77"
 fake libuv "$(says 3e9)"
+fake glib "$(says 5e9)"
 fake asyncio "$(says 4e9)"
 run --pairs 3 --json "$work/json" --html "$work/html" yield
 check "better than its limit: status" 0 $?
 check "the one that begins changes" \
-    "go tokio tbb libuv asyncio go tokio libuv asyncio tokio libuv asyncio go" \
+    "go tokio tbb libuv glib asyncio go tokio libuv glib asyncio tokio libuv glib asyncio go" \
     "$(cut -d' ' -f1 "$work/log" | xargs)"
 check "passed" 1 "$(grep -c '^yield .* passed ' "$work/out")"
 check "who has it not is not listed" no \
     "$(grep -q 'oneTBB' "$work/out" && echo yes || echo no)"
-check "the others" yes "$(has out 'libuv 3000000000, asyncio 4000000000')"
+check "the others" yes "$(has out 'libuv 3000000000, GLib 5000000000, asyncio 4000000000')"
 check "every run in the JSON" '"runs":[2000000000.000,2000000000.000,2000000000.000]' \
     "$(grep -oF '"runs":[2000000000.000,2000000000.000,2000000000.000]' "$work/json")"
 check "the page has its end" "</body></html>" "$(tail -n 1 "$work/html")"
@@ -126,7 +127,7 @@ done
 # --- the real ones: right, and with an answer ---
 real=$(dirname "$perf")/../../rivals
 if [[ -x $real/go && -x $real/tokio ]]; then
-    for program in go tokio tbb libuv asyncio; do
+    for program in go tokio tbb libuv glib asyncio; do
         [[ -x $real/$program ]] || continue
         for name in $names; do
             said=$("$real/$program" "$name" --workers 2 --scale 1000)

@@ -10,6 +10,7 @@ import platform
 import sys
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 LESS = 20
 
@@ -24,6 +25,10 @@ def check(got, wanted):
 
 
 async def nothing():
+    pass
+
+
+def no_job():
     pass
 
 
@@ -138,6 +143,22 @@ def foreign_pipe(loop, scale):
     return windows * 1000
 
 
+def exec_sync(pool, scale):
+    times = scaled(200000, scale)
+    for _ in range(times):
+        pool.submit(no_job).result()
+    return times
+
+
+def exec_pipe(pool, scale):
+    windows = scaled(2000, scale)
+    for _ in range(windows):
+        futures = [pool.submit(no_job) for _ in range(1000)]
+        for future in futures:
+            future.result()
+    return windows * 1000
+
+
 INSIDE = {
     "spawn_join": spawn_join,
     "spawn_one": spawn_one,
@@ -151,6 +172,11 @@ INSIDE = {
 OUTSIDE = {
     "foreign_sync": foreign_sync,
     "foreign_pipe": foreign_pipe,
+}
+
+POOLED = {
+    "exec_sync": exec_sync,
+    "exec_pipe": exec_pipe,
 }
 
 
@@ -174,6 +200,15 @@ def run_outside(work, scale):
     return ops, took
 
 
+def run_pooled(work, scale):
+    """What run_in_executor() hands its jobs to, without a loop between: that
+    would only add to it."""
+    with ThreadPoolExecutor(2) as pool:
+        start = time.perf_counter_ns()
+        ops = work(pool, scale)
+        return ops, time.perf_counter_ns() - start
+
+
 def option(name):
     at = sys.argv.index(name) if name in sys.argv else None
     return int(sys.argv[at + 1]) if at else 1
@@ -186,6 +221,8 @@ def main():
         ops, took = asyncio.run(timed(INSIDE[name], scale))
     elif name in OUTSIDE:
         ops, took = run_outside(OUTSIDE[name], scale)
+    elif name in POOLED:
+        ops, took = run_pooled(POOLED[name], scale)
     else:
         sys.exit(77)
     print(json.dumps({

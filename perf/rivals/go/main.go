@@ -28,6 +28,8 @@ var workloads = map[string]workload{
 	"skynet":       skynet,
 	"foreign_sync": foreignSync,
 	"foreign_pipe": foreignPipe,
+	"exec_sync":    execSync,
+	"exec_pipe":    execPipe,
 	"mpmc":         mpmc,
 	"mutex":        mutex,
 	"timer_cancel": timerCancel,

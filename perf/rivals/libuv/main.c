@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /*
- * What of weft-perf micro libuv has: timers, and work handed to its loop by
- * another thread. `libuv WORKLOAD [--workers N] [--scale N]` runs one and
+ * What of weft-perf micro libuv has: timers, work handed to its loop by another
+ * thread, and by the loop to its pool. `libuv WORKLOAD [--workers N] [--scale N]` runs one and
  * prints a line of JSON; a loop is one thread, whatever N. 77: has it not.
  * `libuv serve` is a server (serve.c), `libuv --version` tells which libuv it is.
  */
@@ -180,15 +180,81 @@ static struct outcome foreign_pipe(uint64_t scale)
     return from_outside(scaled(2000, scale), 1000);
 }
 
+/* --- The pool of threads --- */
+
+struct work {
+    uv_loop_t loop;
+    uv_work_t jobs[1000];
+    uint64_t window, windows; /* windows: that are still to come */
+    uint64_t done;
+};
+
+static void work_nothing(uv_work_t *job)
+{
+    (void)job;
+}
+
+static void after_work(uv_work_t *job, int status);
+
+static void queue_window(struct work *work)
+{
+    work->windows--;
+    for (uint64_t i = 0; i < work->window; i++) {
+        work->jobs[i].data = work;
+        check(uv_queue_work(&work->loop, &work->jobs[i], work_nothing,
+                            after_work),
+              0);
+    }
+}
+
+static void after_work(uv_work_t *job, int status)
+{
+    struct work *work = job->data;
+
+    check(status, 0);
+    if (++work->done % work->window == 0 && work->windows > 0) {
+        queue_window(work);
+    }
+}
+
+/* As many threads as libuv starts unless the environment says otherwise: four.
+ * They start with the first job. */
+static struct outcome in_pool(uint64_t windows, uint64_t window)
+{
+    static struct work work;
+    struct outcome out = {.ops = windows * window};
+
+    work.windows = windows;
+    work.window = window;
+    check(uv_loop_init(&work.loop), 0);
+    out.ns = uv_hrtime();
+    queue_window(&work);
+    uv_run(&work.loop, UV_RUN_DEFAULT);
+    out.ns = uv_hrtime() - out.ns;
+    check(uv_loop_close(&work.loop), 0);
+    check((int64_t)work.done, (int64_t)out.ops);
+    return out;
+}
+
+static struct outcome exec_sync(uint64_t scale)
+{
+    return in_pool(scaled(200000, scale), 1);
+}
+
+static struct outcome exec_pipe(uint64_t scale)
+{
+    return in_pool(scaled(2000, scale), 1000);
+}
+
 /* --- The command line --- */
 
 static const struct workload {
     const char *name;
     struct outcome (*run)(uint64_t scale);
 } workloads[] = {
-    {"timer_cancel", timer_cancel},
-    {"foreign_sync", foreign_sync},
-    {"foreign_pipe", foreign_pipe},
+    {"timer_cancel", timer_cancel}, {"foreign_sync", foreign_sync},
+    {"foreign_pipe", foreign_pipe}, {"exec_sync", exec_sync},
+    {"exec_pipe", exec_pipe},
 };
 
 static uint64_t option(int argc, char **argv, const char *name)

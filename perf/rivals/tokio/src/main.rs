@@ -5,6 +5,7 @@
 //! `tokio --version` tells which Tokio it is.
 mod outside;
 mod pass;
+mod pool;
 mod serve;
 mod spawn;
 mod tree;
@@ -58,6 +59,8 @@ fn run(name: &str, runtime: &Runtime, scale: u64) -> Option<Outcome> {
         "mutex" => inside(runtime, pass::mutex(scale)),
         "foreign_sync" => outside::sync(runtime.handle(), scale),
         "foreign_pipe" => outside::pipe(runtime.handle(), scale),
+        "exec_sync" => inside(runtime, pool::sync(scale)),
+        "exec_pipe" => inside(runtime, pool::pipe(scale)),
         _ => return None,
     })
 }
