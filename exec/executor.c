@@ -27,6 +27,8 @@ void weft__executor_drop(weft_executor *executor)
     if (weft__fetch_sub(&executor->refs, 1) != 1)
         return;
     weft__future_drop(executor->ended);
+    if (executor->class->free != NULL)
+        executor->class->free(executor);
     weft__mem_free(executor);
     if (rt != NULL)
         weft__runtime_drop(rt);
@@ -145,12 +147,12 @@ static void thread_ends(struct weft__crew *crew)
         options->fini(options->arg);
 }
 
-static void thread_came(struct weft__crew *crew)
+void weft__executor_came(struct weft__crew *crew)
 {
     weft__executor_keep(executor_of(crew));
 }
 
-static void thread_left(struct weft__crew *crew, bool last)
+void weft__executor_left(struct weft__crew *crew, bool last)
 {
     if (last)
         finished(executor_of(crew));
@@ -163,7 +165,7 @@ static void job_left_queue(struct weft__crew *crew)
 }
 
 /* The list's reference, and the handle's, which is void from here on. */
-static void abandoned(struct weft__crew *crew)
+void weft__executor_abandoned(struct weft__crew *crew)
 {
     weft_executor *executor = executor_of(crew);
     end_line(executor);
@@ -181,10 +183,10 @@ static void released(struct weft__crew *crew)
 static const struct weft__crew_hooks pool_hooks = {
     .begin = thread_begins,
     .end = thread_ends,
-    .came = thread_came,
-    .left = thread_left,
+    .came = weft__executor_came,
+    .left = weft__executor_left,
     .room = job_left_queue,
-    .abandoned = abandoned,
+    .abandoned = weft__executor_abandoned,
     .released = released,
 };
 
@@ -222,31 +224,45 @@ static int check_options(const weft_thread_pool_options *options)
     return take_signal(options->interrupt_signal);
 }
 
-static weft_future *new_ended(void)
-{
-    weft_future *ended = weft__mem_alloc(1, sizeof(*ended));
-    if (ended != NULL)
-        weft__future_init(ended, WEFT__MADE, NULL, NULL);
-    return ended;
-}
-
-static void init_crew(weft_executor *executor)
+int weft__executor_init(weft_executor *executor, struct weft_runtime *rt,
+                        const struct weft__executor_class *class,
+                        const struct weft__crew_hooks *hooks)
 {
     const weft_thread_pool_options *options = &executor->options;
+    weft_future *ended = weft__mem_alloc(1, sizeof(*ended));
     struct weft__crew *crew = &executor->crew;
-    struct weft_runtime *rt = executor->rt;
+    if (ended == NULL)
+        return -ENOMEM;
+    weft__future_init(ended, WEFT__MADE, NULL, NULL);
+    executor->ended = ended;
+    executor->class = class;
+    executor->rt = rt;
+    weft__store_relaxed(&executor->refs, rt != NULL ? 2 : 1); /* the list's */
     executor->census.limit = options->max_threads + THREADS;
     snprintf(executor->name, sizeof(executor->name), "%s",
              options->name ? options->name : "weft-p");
     weft__crew_init(crew, rt ? &rt->census : &executor->census, executor->name,
                     options->max_threads);
     crew->rt = rt;
-    crew->least = options->min_threads;
-    crew->stack = options->stack_size;
-    crew->hooks = &pool_hooks;
-    if (options->idle > 0)
-        crew->idle_ns = options->idle;
+    crew->hooks = hooks;
+    return 0;
 }
+
+void weft__executor_open(weft_executor *executor)
+{
+    if (executor->rt == NULL)
+        return;
+    weft__fetch_add(&executor->rt->refs, 1);
+    weft__runtime_add_crew(executor->rt, &executor->crew);
+}
+
+static void empty_queue(weft_executor *executor, int code)
+{
+    weft__crew_empty(&executor->crew, code);
+}
+
+static const struct weft__executor_class threads = {
+    empty_queue, weft__pool_cancel_running, NULL};
 
 /* In `rt`, if there is one. */
 static int new_pool(struct weft_runtime *rt,
@@ -257,21 +273,19 @@ static int new_pool(struct weft_runtime *rt,
     if (rc < 0)
         return rc;
     weft_executor *executor = weft__mem_alloc(1, sizeof(*executor));
-    weft_future *ended = new_ended();
-    if (executor == NULL || ended == NULL) {
-        weft__mem_free(ended);
-        weft__mem_free(executor);
+    if (executor == NULL)
         return -ENOMEM;
-    }
-    executor->rt = rt;
     executor->options = *options;
-    executor->ended = ended;
-    weft__store_relaxed(&executor->refs, rt != NULL ? 2 : 1); /* the list's */
-    init_crew(executor);
-    if (rt != NULL) {
-        weft__fetch_add(&rt->refs, 1);
-        weft__runtime_add_crew(rt, &executor->crew);
+    rc = weft__executor_init(executor, rt, &threads, &pool_hooks);
+    if (rc < 0) {
+        weft__mem_free(executor);
+        return rc;
     }
+    executor->crew.least = options->min_threads;
+    executor->crew.stack = options->stack_size;
+    if (options->idle > 0)
+        executor->crew.idle_ns = options->idle;
+    weft__executor_open(executor);
     *out = executor;
     return 0;
 }
@@ -321,6 +335,11 @@ static weft_executor *default_of(struct weft_runtime *rt)
 
 /* Submitting */
 
+static bool runs_functions(const weft_executor *executor)
+{
+    return executor->class == &threads;
+}
+
 static void check(weft_executor *executor, const char *who)
 {
     struct weft__worker *self = weft__worker_self();
@@ -364,6 +383,11 @@ weft_future *weft_run_in_executor_with(weft_executor *executor,
                                     WEFT__OUTSIDE));
     else
         executor = default_of(runtime_here(task));
+    if (executor != NULL && !runs_functions(executor))
+        return refused(&options, arg,
+                       weft__misuse(-EINVAL, "weft_run_in_executor",
+                                    "processes run jobs by name: "
+                                    "weft_submit_job()"));
     struct weft__pool_job *job =
         executor ? weft__pool_job_new(executor, &options, fn, arg) : NULL;
     if (job == NULL)
@@ -372,7 +396,7 @@ weft_future *weft_run_in_executor_with(weft_executor *executor,
     if (rc == 0)
         return weft__pool_job_submit(job);
     weft__pool_job_refuse(job, rc);
-    return &job->future;
+    return &job->work.future;
 }
 
 weft_future *weft_run_in_executor_named(weft_executor *executor,
@@ -429,7 +453,7 @@ static int await_end(weft_executor *executor, weft_ns timeout)
     rc = weft_timeout_exit(&scope, rc);
     if (rc != -WEFT_ECANCELED)
         return rc;
-    weft__crew_empty(&executor->crew, -WEFT_ECANCELED);
+    executor->class->empty(executor, -WEFT_ECANCELED);
     return weft__task_join(hold(executor->ended), NULL);
 }
 
@@ -439,8 +463,8 @@ static int wait_for_end(weft_executor *executor, weft_ns timeout)
                  ? await_end(executor, timeout)
                  : weft__block_await(executor->ended, timeout);
     if (rc == -WEFT_ETIMEOUT) {
-        weft__crew_empty(&executor->crew, -WEFT_ECANCELED);
-        weft__pool_cancel_running(executor);
+        executor->class->empty(executor, -WEFT_ECANCELED);
+        executor->class->cancel_running(executor);
     }
     return rc;
 }
@@ -462,7 +486,7 @@ int weft_executor_shutdown_with(weft_executor *executor,
         finished(executor);
     end_line(executor);
     if (options.drop_queued)
-        weft__crew_empty(&executor->crew, -WEFT_ECANCELED);
+        executor->class->empty(executor, -WEFT_ECANCELED);
     weft__debug_closed(executor, "weft_executor_shutdown");
     int rc = options.no_wait
                  ? 0

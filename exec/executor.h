@@ -25,8 +25,19 @@ struct weft__running {
     int tid; /* of the kernel; on whom interrupts go */
 };
 
+/* What pools of threads and of processes do differently. */
+struct weft__executor_class {
+    /** Drop what is queued, with this code. */
+    void (*empty)(weft_executor *, int code);
+    /** Ask all that run to stop. */
+    void (*cancel_running)(weft_executor *);
+    /** Its own resources, before the memory; or NULL. */
+    void (*free)(weft_executor *);
+};
+
 struct weft_executor {
-    struct weft__crew crew;
+    const struct weft__executor_class *class; /* fixed */
+    struct weft__crew crew; /* of processes: one thread, that manages them */
     struct weft__census census; /* of its own; unused in a runtime */
     _Atomic(uint32_t) refs;
     struct weft_runtime *rt;          /* whose end closes it; NULL: none */
@@ -45,20 +56,54 @@ struct weft_executor {
     struct weft__running *running;
 };
 
-struct weft__pool_job {
-    weft_future future; /* first: freed as it */
-    struct weft__job job;
+/* What jobs of threads and of processes have in common: a future that keeps its
+ * pool, and is counted in a runtime, whose end waits for it. */
+struct weft__work {
+    weft_future future;      /* first: freed as it */
     weft_executor *executor; /* fixed, as all below */
     struct weft_runtime *rt; /* where it is counted; NULL: nowhere */
     unsigned loop;           /* the same */
     bool counted;            /* that is done; by who submits it */
+};
+
+struct weft__pool_job {
+    struct weft__work work; /* first */
+    struct weft__job job;
     void (*drop)(void *arg);
     void *arg;    /* for drop() */
     void *result; /* by who runs it, until it completes it */
 };
 
+/** A pool in zeroed memory: in `rt`, if that is not NULL. 0 or -ENOMEM. Then it
+ * is found by the end of that runtime. */
+int weft__executor_init(weft_executor *, struct weft_runtime *rt,
+                        const struct weft__executor_class *,
+                        const struct weft__crew_hooks *);
+void weft__executor_open(weft_executor *);
+
+/** The hooks of every crew: threads keep the pool, and the last one ends it. */
+void weft__executor_came(struct weft__crew *);
+void weft__executor_left(struct weft__crew *, bool last);
+void weft__executor_abandoned(struct weft__crew *);
+
 /** A place in the queue is free, if they are limited. */
 void weft__executor_leave_place(weft_executor *);
+
+/** In zeroed memory: of the current task or job, if there is one. */
+void weft__work_init(struct weft__work *, weft_executor *,
+                     const struct weft__producer *, const char *name, weft_fn *,
+                     void *arg);
+
+/** Count it; pairs with weft__work_entered(), when it can be forgotten. 0, or
+ * -WEFT_ESHUTDOWN. */
+int weft__work_enter(struct weft__work *, struct weft__loop **);
+void weft__work_entered(struct weft__loop *);
+
+/** Complete it. The last touch. */
+void weft__work_end(struct weft__work *, void *result);
+
+/** Its memory, from the producer's free(). */
+void weft__work_free(struct weft__work *);
 
 /** One reference more, and less. */
 void weft__executor_keep(weft_executor *);
@@ -76,7 +121,7 @@ weft_future *weft__pool_job_submit(struct weft__pool_job *);
 /** It will not be run. */
 void weft__pool_job_refuse(struct weft__pool_job *, int code);
 
-/** Ask all that run to stop. */
+/** Ask all that run on threads to stop. */
 void weft__pool_cancel_running(weft_executor *);
 
 /** Does the job on this thread, if any, belong to this pool? */

@@ -9,34 +9,88 @@
 
 #define NAG_NS 2000000 /* between two interrupts of one job */
 
-_Static_assert(offsetof(struct weft__pool_job, future) == 0,
+_Static_assert(offsetof(struct weft__pool_job, work.future) == 0,
                "freed as its future");
 
 static struct weft__pool_job *job_of(weft_future *future)
 {
-    return weft__container_of(future, struct weft__pool_job, future);
+    return weft__container_of(future, struct weft__pool_job, work.future);
 }
 
-static void job_free(weft_future *future)
+/* Of any kind */
+
+void weft__work_init(struct weft__work *work, weft_executor *executor,
+                     const struct weft__producer *producer, const char *name,
+                     weft_fn *fn, void *arg)
 {
-    struct weft__pool_job *job = job_of(future);
-    struct weft_runtime *rt = job->rt;
-    weft__executor_drop(job->executor);
-    if (!weft__debug_unmade(future))
-        weft__mem_free(job);
+    weft_future *task = weft__task_current();
+    weft__future_init(&work->future, WEFT__JOB, fn, arg);
+    if (task != NULL)
+        weft__scope_inherit(&work->future, task);
+    weft__context_capture(&work->future);
+    weft__store_relaxed(&work->future.name, name);
+    work->future.producer = producer;
+    work->executor = executor;
+    weft__executor_keep(executor);
+    work->rt = executor->rt;
+    if (work->rt == NULL && task != NULL)
+        work->rt = task->coro.rt;
+    if (work->rt != NULL)
+        weft__fetch_add(&work->rt->refs, 1);
+    work->future.coro.rt = work->rt;
+    weft__debug_made(&work->future, work->rt);
+}
+
+/* From a coroutine of that runtime also while it ends, for the clean-up. */
+int weft__work_enter(struct weft__work *work, struct weft__loop **entered)
+{
+    struct weft__worker *self = weft__worker_self();
+    struct weft_runtime *rt = work->rt;
+    *entered = NULL;
+    if (rt == NULL)
+        return 0;
+    bool own = self != NULL && self->rt == rt;
+    struct weft__loop *loop = own ? self->loop : weft__runtime_loop(rt);
+    *entered = loop;
+    work->loop = loop->index;
+    work->counted = true;
+    weft__fetch_add_sc(&loop->submitted, 1);
+    weft__fetch_add_relaxed(&loop->started, 1); /* none for the limit */
+    weft__fence_after_rmw(); /* pairs with weft__runtime_enter() */
+    return own || weft__load_fenced(&rt->phase) == WEFT__OPEN ? 0
+                                                              : -WEFT_ESHUTDOWN;
+}
+
+void weft__work_entered(struct weft__loop *loop)
+{
+    if (loop != NULL)
+        weft__runtime_left(loop);
+}
+
+/* The runtime is there until the job is counted as ended. */
+void weft__work_end(struct weft__work *work, void *result)
+{
+    struct weft_runtime *rt = work->rt;
+    unsigned loop = work->loop;
+    bool counted = work->counted;
+    weft__future_finish(&work->future, result);
+    if (counted)
+        weft__runtime_ended(rt, NULL, loop);
+}
+
+void weft__work_free(struct weft__work *work)
+{
+    struct weft_runtime *rt = work->rt;
+    weft__executor_drop(work->executor);
+    if (!weft__debug_unmade(&work->future))
+        weft__mem_free(work);
     if (rt != NULL)
         weft__runtime_drop(rt);
 }
 
-/* The runtime is there until the job is counted as ended. */
-static void job_end(struct weft__pool_job *job, void *result)
+static void job_free(weft_future *future)
 {
-    struct weft_runtime *rt = job->rt;
-    unsigned loop = job->loop;
-    bool counted = job->counted;
-    weft__future_finish(&job->future, result);
-    if (counted)
-        weft__runtime_ended(rt, NULL, loop);
+    weft__work_free(&job_of(future)->work);
 }
 
 /* Not to be run */
@@ -45,9 +99,9 @@ static void job_end(struct weft__pool_job *job, void *result)
 static void explain(struct weft__pool_job *job, int code)
 {
     if (code == -WEFT_EBROKEN)
-        weft__error_cause(&job->future, job->executor->cause,
+        weft__error_cause(&job->work.future, job->work.executor->cause,
                           "the pool's init() failed");
-    weft__error_ended(&job->future, code);
+    weft__error_ended(&job->work.future, code);
 }
 
 void weft__pool_job_refuse(struct weft__pool_job *job, int code)
@@ -56,7 +110,7 @@ void weft__pool_job_refuse(struct weft__pool_job *job, int code)
         job->drop(job->arg);
     if (code != -WEFT_ECANCELED)
         explain(job, code);
-    job_end(job, weft_fail(code));
+    weft__work_end(&job->work, weft_fail(code));
 }
 
 static void drop_queued(struct weft__job *queued, int code)
@@ -148,18 +202,18 @@ static void run(struct weft__job *queued)
 {
     struct weft__pool_job *job =
         weft__container_of(queued, struct weft__pool_job, job);
-    struct weft__running self = {.job = &job->future};
+    struct weft__running self = {.job = &job->work.future};
     struct weft__local outer;
-    if (job->executor->options.interrupt_signal != 0)
+    if (job->work.executor->options.interrupt_signal != 0)
         self.tid = (int)weft__os->thread_id();
-    weft__fetch_or(&job->future.state, WEFT__STARTED);
-    weft__local_enter_job(&outer, &job->future);
-    enter_running(job->executor, &self);
+    weft__fetch_or(&job->work.future.state, WEFT__STARTED);
+    weft__local_enter_job(&outer, &job->work.future);
+    enter_running(job->work.executor, &self);
     if (self.tid != 0 && weft_job_cancelled()) /* who did that saw no thread */
-        interrupt(job->executor);
-    job->result = job->future.fn(job->arg);
-    leave_running(job->executor, &self);
-    weft__local_leave_job(&outer, &job->future);
+        interrupt(job->work.executor);
+    job->result = job->work.future.fn(job->arg);
+    leave_running(job->work.executor, &self);
+    weft__local_leave_job(&outer, &job->work.future);
 }
 
 static void finish(struct weft__job *queued)
@@ -168,8 +222,8 @@ static void finish(struct weft__job *queued)
         weft__container_of(queued, struct weft__pool_job, job);
     int code = weft_code(job->result);
     if (code < 0)
-        weft__error_ended(&job->future, code);
-    job_end(job, job->result);
+        weft__error_ended(&job->work.future, code);
+    weft__work_end(&job->work, job->result);
 }
 
 /* Cancelling. From any thread. */
@@ -177,7 +231,7 @@ static void finish(struct weft__job *queued)
 static void job_cancel(weft_future *future)
 {
     struct weft__pool_job *job = job_of(future);
-    weft_executor *executor = job->executor;
+    weft_executor *executor = job->work.executor;
     if (weft__crew_remove(&executor->crew, &job->job))
         weft__pool_job_refuse(job, -WEFT_ECANCELED);
     else if (executor->options.interrupt_signal != 0)
@@ -200,8 +254,10 @@ void weft__pool_cancel_running(weft_executor *executor)
 static enum weft__help job_help(weft_future *future, weft_future *other)
 {
     struct weft__pool_job *wanted = job_of(other);
-    weft_executor *executor = job_of(future)->executor;
-    if (wanted->executor != executor)
+    if (other->producer != future->producer)
+        return WEFT__STRANGE; /* a process has it */
+    weft_executor *executor = job_of(future)->work.executor;
+    if (wanted->work.executor != executor)
         return WEFT__STRANGE;
     if (!weft__crew_remove(&executor->crew, &wanted->job))
         return WEFT__UNDER_WAY;
@@ -212,7 +268,7 @@ static enum weft__help job_help(weft_future *future, weft_future *other)
 
 static void job_block(weft_future *future, bool begins)
 {
-    struct weft__crew *crew = &job_of(future)->executor->crew;
+    struct weft__crew *crew = &job_of(future)->work.executor->crew;
     if (begins)
         weft__crew_block(crew);
     else
@@ -222,7 +278,7 @@ static void job_block(weft_future *future, bool begins)
 bool weft__pool_runs_here(const weft_executor *executor)
 {
     weft_future *job = weft__local_peek()->job;
-    return job != NULL && job_of(job)->executor == executor;
+    return job != NULL && job_of(job)->work.executor == executor;
 }
 
 static const struct weft__producer pool_producer = {job_cancel, job_free,
@@ -235,64 +291,28 @@ struct weft__pool_job *weft__pool_job_new(weft_executor *executor,
                                           weft_fn *fn, void *arg)
 {
     struct weft__pool_job *job = weft__mem_alloc(1, sizeof(*job));
-    weft_future *task = weft__task_current();
     if (job == NULL)
         return NULL;
-    weft__future_init(&job->future, WEFT__JOB, fn, arg);
-    if (task != NULL)
-        weft__scope_inherit(&job->future, task);
-    weft__context_capture(&job->future);
-    weft__store_relaxed(&job->future.name, options->name);
-    job->future.producer = &pool_producer;
+    weft__work_init(&job->work, executor, &pool_producer, options->name, fn,
+                    arg);
     job->job.run = run;
     job->job.finish = finish;
     job->job.drop = drop_queued;
-    job->executor = executor;
     job->drop = options->drop;
     job->arg = arg;
-    weft__executor_keep(executor);
-    job->rt = executor->rt;
-    if (job->rt == NULL && task != NULL)
-        job->rt = task->coro.rt;
-    if (job->rt != NULL)
-        weft__fetch_add(&job->rt->refs, 1);
-    job->future.coro.rt = job->rt;
-    weft__debug_made(&job->future, job->rt);
     return job;
-}
-
-/* Counted, so that its runtime waits for it: from a coroutine of that runtime
- * also while it ends, for the clean-up. */
-static int count(struct weft__pool_job *job, struct weft__loop *loop, bool own)
-{
-    job->loop = loop->index;
-    job->counted = true;
-    weft__fetch_add_sc(&loop->submitted, 1);
-    weft__fetch_add_relaxed(&loop->started, 1); /* none for the limit */
-    weft__fence_after_rmw(); /* pairs with weft__runtime_enter() */
-    return own || weft__load_fenced(&loop->rt->phase) == WEFT__OPEN
-               ? 0
-               : -WEFT_ESHUTDOWN;
 }
 
 weft_future *weft__pool_job_submit(struct weft__pool_job *job)
 {
-    struct weft_runtime *rt = job->rt;
-    struct weft__worker *self = weft__worker_self();
-    struct weft__loop *loop = NULL;
-    bool own = self != NULL && self->rt == rt;
-    int rc = 0;
-    if (rt != NULL) {
-        loop = own ? self->loop : weft__runtime_loop(rt);
-        rc = count(job, loop, own);
-    }
+    struct weft__loop *loop;
+    int rc = weft__work_enter(&job->work, &loop);
     if (rc == 0)
-        rc = weft__crew_push(&job->executor->crew, &job->job);
+        rc = weft__crew_push(&job->work.executor->crew, &job->job);
     if (rc < 0) {
-        weft__executor_leave_place(job->executor);
+        weft__executor_leave_place(job->work.executor);
         weft__pool_job_refuse(job, rc);
     }
-    if (loop != NULL)
-        weft__runtime_left(loop);
-    return &job->future;
+    weft__work_entered(loop);
+    return &job->work.future;
 }

@@ -85,6 +85,10 @@ static int run_main(weft_runtime *rt, weft_fn *fn, void *arg, void **result,
     return end;
 }
 
+/* Of exec/, above: does not return in a child of a pool of processes. In
+ * programs that have no such pools it is not there. */
+extern void weft__child_enter(void) __attribute__((weak));
+
 static int run(const weft_options *options, weft_fn *fn, void *arg,
                void **result, struct weft__signals *signals)
 {
@@ -93,6 +97,8 @@ static int run(const weft_options *options, weft_fn *fn, void *arg,
         *result = NULL;
     if (weft__task_current() != NULL)
         return weft_await(weft_spawn_named("weft_run", fn, arg), result);
+    if (weft__child_enter != NULL)
+        weft__child_enter();
     int rc = weft_runtime_new(options, &rt);
     if (rc < 0)
         return rc;

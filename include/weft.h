@@ -14,6 +14,7 @@
 #include <weft/inspect.h>
 #include <weft/map.h>
 #include <weft/mutex.h>
+#include <weft/process.h>
 #include <weft/queue.h>
 #include <weft/runtime.h>
 #include <weft/scope.h>

@@ -508,6 +508,8 @@ bool weft__crew_close(struct weft__crew *crew)
     make_call(crew, call);
     ring_all(&crew->bell);
     ring_all(&crew->watch);
+    if (crew->hooks->closing != NULL)
+        crew->hooks->closing(crew);
     return over;
 }
 

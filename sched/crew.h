@@ -54,6 +54,8 @@ struct weft__crew_hooks {
      * closed and has none left. */
     void (*came)(struct weft__crew *);
     void (*left)(struct weft__crew *, bool last);
+    /** It is being closed. Without a lock; perhaps more than once. */
+    void (*closing)(struct weft__crew *);
     /** A job has left the queue. Without a lock. */
     void (*room)(struct weft__crew *);
     /** Closed by the end of its runtime, because nobody has; and, of a runtime's

@@ -8,6 +8,7 @@
 
 #include "sched/atomic.h"
 #include "sched/base.h"
+#include "sched/os_process.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -34,11 +35,7 @@
 #define NICE_MOST 19
 #define RESET_ON_FORK 1 /* sched_setattr(2); without privilege it stays */
 
-#define OR_ERRNO(call)                                                         \
-    ({                                                                         \
-        long result_ = (long)(call);                                           \
-        result_ < 0 ? -errno : result_;                                        \
-    })
+#define OR_ERRNO WEFT__OR_ERRNO
 
 /* Memory */
 
@@ -540,9 +537,12 @@ static uint64_t os_random(void)
 
 const struct weft__os weft__os_real = {
 #define X(name, params, args) .name = os_##name,
-    WEFT__OS_CALLS(X)
+    WEFT__OS_OWN_CALLS(X)
 #undef X
-        .free = os_free,
+#define X(name, params, args) .name = weft__os_##name,
+        WEFT__OS_PROCESS_CALLS(X)
+#undef X
+            .free = os_free,
     .unmap = os_unmap,
     .ring_close = os_ring_close,
     .now = os_now,

@@ -31,8 +31,30 @@ struct weft__usage {
     int64_t switches; /* times it gave a CPU up of itself */
 };
 
+/* A packet of a pair, and a descriptor that goes with it, or -1. */
+struct weft__packet {
+    const void *head, *tail; /* of what is sent, around ->bytes */
+    size_t head_size, tail_size;
+    void *bytes;
+    size_t size; /* received: room; then what came, more if it was cut off */
+    int fd;
+};
+
+/* A child that runs this program again. */
+struct weft__spawn {
+    const char *path;
+    char *const *argv, *const *env;
+    int socket; /* becomes descriptor 3; of the others 0 to 2 stay */
+};
+
+/* How a process has ended. */
+struct weft__exit {
+    bool killed; /* by a signal; else it called exit() */
+    int code;    /* the signal, or the status */
+};
+
 // clang-format off
-#define WEFT__OS_CALLS(X)                                                                                          \
+#define WEFT__OS_OWN_CALLS(X)                                                                                        \
     /* memory */                                                                                                   \
     X(alloc, (size_t size, size_t align, void **out), (size, align, out))   /* zeroed */                           \
     X(map, (size_t size, size_t align, void **out), (size, align, out))     /* anonymous, no reserve */            \
@@ -87,6 +109,24 @@ struct weft__usage {
     X(signal_mask, (int how, const sigset_t *set, sigset_t *old), (how, set, old))                                 \
     X(alarm, (unsigned seconds), (seconds))                                                                        \
     X(sigaltstack, (const stack_t *stack, stack_t *old), (stack, old))
+
+/* Those of os_process.c. */
+#define WEFT__OS_PROCESS_CALLS(X)                                                                                  \
+    X(pair_open, (int fds[2]), (fds))                         /* of packets, on exec closed, non-blocking */       \
+    X(packet_send, (int fd, const struct weft__packet *packet), (fd, packet)) /* all of it, or -EAGAIN */          \
+    X(packet_recv, (int fd, struct weft__packet *packet), (fd, packet))       /* 0: the other end is closed */     \
+    /* processes */                                                                                                \
+    X(spawn, (const struct weft__spawn *how), (how))                          /* its pid */                        \
+    X(process_open, (int pid), (pid))                                         /* a descriptor, readable at its end */ \
+    X(process_signal, (int pidfd, int signo), (pidfd, signo))                                                      \
+    X(process_wait, (int pidfd, struct weft__exit *out), (pidfd, out))        /* 1: it has ended; 0: not yet */    \
+    X(process_bury, (int pid, struct weft__exit *out), (pid, out))            /* waits */                          \
+    /* memory to share with another process */                                                                     \
+    X(share_open, (size_t size, void **out), (size, out))                     /* a descriptor, mapped for writing */ \
+    X(share_seal, (int fd, void *at, size_t size), (fd, at, size))            /* unmapped; nobody changes it */    \
+    X(share_map, (int fd, size_t size, void **out), (fd, size, out))          /* for reading, if it is sealed */
+
+#define WEFT__OS_CALLS(X) WEFT__OS_OWN_CALLS(X) WEFT__OS_PROCESS_CALLS(X)
 // clang-format on
 
 struct weft__os {

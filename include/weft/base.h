@@ -46,7 +46,8 @@
     X(EALREADY, 1007, "already done")                                          \
     X(ENORUNTIME, 1008, "no runtime runs this code")                           \
     X(ENOTSUP, 1009, "not available on this system")                           \
-    X(EBROKEN, 1010, "the pool cannot make its threads or processes ready")
+    X(EBROKEN, 1010, "the pool cannot make its threads or processes ready")    \
+    X(ECRASHED, 1011, "the process that ran it has died")
 
 enum weft_error_code {
 #define WEFT_CODE_ENUM(name, number, text) WEFT_##name = number,

@@ -338,6 +338,17 @@ static const struct {
     CALL(signal_mask, EINVAL),
     CALL(alarm, EINVAL),
     CALL(sigaltstack, ENOMEM),
+    CALL(pair_open, EMFILE, ENFILE, ENOMEM),
+    CALL(packet_send, ENOBUFS, ENOMEM, EPIPE, ECONNRESET),
+    CALL(packet_recv, EINTR, ENOMEM, ECONNRESET),
+    CALL(spawn, EAGAIN, ENOMEM, ENOENT, EACCES),
+    CALL(process_open, EMFILE, ENFILE, ENOMEM, ENOSYS),
+    CALL(process_signal, ESRCH, EPERM),
+    CALL(process_wait, ECHILD),
+    CALL(process_bury, ECHILD),
+    CALL(share_open, EMFILE, ENFILE, ENOMEM, ENOSYS),
+    CALL(share_seal, EBUSY, EPERM),
+    CALL(share_map, ENOMEM, EPERM),
 #undef CALL
 };
 

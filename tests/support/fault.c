@@ -112,6 +112,14 @@ static long counted_map(size_t size, size_t align, void **out)
     return rc;
 }
 
+static long counted_share_map(int fd, size_t size, void **out)
+{
+    long rc = fault_share_map(fd, size, out);
+    if (rc == 0)
+        atomic_fetch_add(&mappings, 1);
+    return rc;
+}
+
 static void counted_unmap(void *at, size_t size)
 {
     atomic_fetch_sub(&mappings, 1);
@@ -190,6 +198,7 @@ void weft_test_faults_open(void)
     table.free = counted_free;
     table.map = counted_map;
     table.unmap = counted_unmap;
+    table.share_map = counted_share_map;
     table.thread_start = counted_thread_start;
     table.sigaltstack = chosen_sigaltstack;
     table.recv = short_recv;
