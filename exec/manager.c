@@ -79,7 +79,6 @@ void weft__manager_hand_out(struct weft__process_pool *pool)
         if (pool->options.job_time > 0) {
             child->until = weft_after(pool->options.job_time);
             child->signo = SIGKILL;
-            child->why = -WEFT_ETIMEOUT;
         }
     }
 }
@@ -341,6 +340,10 @@ static void look_at_clock(struct weft__process_pool *pool)
          child = child->next) {
         if (child->until > now)
             continue;
+        if (child->state == WEFT__CHILD_BUSY) { /* for too long */
+            child->state = WEFT__CHILD_ENDS;
+            child->why = -WEFT_ETIMEOUT;
+        }
         weft__child_signal(child, child->signo);
         child->until =
             child->signo == SIGTERM ? now + pool->options.grace : INT64_MAX;

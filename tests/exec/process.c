@@ -333,10 +333,13 @@ Test(process, cancelling_ends_that_child_only, WITH_ACCOUNT, .timeout = 60)
 
 static void too_long(void)
 {
+    int sig = SIGKILL;
     weft_executor *pool = open_processes((weft_process_pool_options){
         .max_processes = 1, .job_time = WEFT_MS(300)});
     cr_expect_eq(call(pool, "for_ever", NULL, 0, NULL), -WEFT_ETIMEOUT);
     cr_expect_eq(call(pool, "echo", NULL, 0, NULL), 0);
+    cr_expect_eq(call(pool, "crash", &sig, sizeof(sig), NULL), -WEFT_ECRASHED,
+                 "in time");
     cr_assert_eq(weft_executor_shutdown(pool), 0);
 }
 
