@@ -262,7 +262,7 @@ static void empty_queue(weft_executor *executor, int code)
 }
 
 static const struct weft__executor_class threads = {
-    empty_queue, weft__pool_cancel_running, NULL};
+    empty_queue, weft__pool_cancel_running, weft__pool_free_spares};
 
 /* In `rt`, if there is one. */
 static int new_pool(struct weft_runtime *rt,

@@ -54,6 +54,10 @@ struct weft_executor {
                   that runtime's end */
     bool nags; /* there is a thread that repeats interrupts */
     struct weft__running *running;
+    _Atomic(struct weft__job *)
+        spare; /* memory of jobs, by ->next; looked at without
+                                the lock, too */
+    unsigned spares;
 };
 
 /* What jobs of threads and of processes have in common: a future that keeps its
@@ -102,8 +106,9 @@ void weft__work_entered(struct weft__loop *);
 /** Complete it. The last touch. */
 void weft__work_end(struct weft__work *, void *result);
 
-/** Its memory, from the producer's free(). */
-void weft__work_free(struct weft__work *);
+/** Let go of it, from the producer's free(). `kept`: its memory lives on in its
+ * pool. */
+void weft__work_free(struct weft__work *, bool kept);
 
 /** One reference more, and less. */
 void weft__executor_keep(weft_executor *);
@@ -120,6 +125,9 @@ weft_future *weft__pool_job_submit(struct weft__pool_job *);
 
 /** It will not be run. */
 void weft__pool_job_refuse(struct weft__pool_job *, int code);
+
+/** The memory of jobs that it has kept. */
+void weft__pool_free_spares(weft_executor *);
 
 /** Ask all that run on threads to stop. */
 void weft__pool_cancel_running(weft_executor *);

@@ -6,8 +6,12 @@
 #include "future/debug.h"
 #include "future/error.h"
 #include "future/local.h"
+#include "sched/sanitize.h"
+
+#include <string.h>
 
 #define NAG_NS 2000000 /* between two interrupts of one job */
+#define SPARES 1024    /* jobs whose memory a pool keeps */
 
 _Static_assert(offsetof(struct weft__pool_job, work.future) == 0,
                "freed as its future");
@@ -35,7 +39,7 @@ void weft__work_init(struct weft__work *work, weft_executor *executor,
     work->rt = executor->rt;
     if (work->rt == NULL && task != NULL)
         work->rt = task->coro.rt;
-    if (work->rt != NULL)
+    if (work->rt != executor->rt) /* whose memory the pool keeps */
         weft__fetch_add(&work->rt->refs, 1);
     work->future.coro.rt = work->rt;
     weft__debug_made(&work->future, work->rt);
@@ -78,19 +82,71 @@ void weft__work_end(struct weft__work *work, void *result)
         weft__runtime_ended(rt, NULL, loop);
 }
 
-void weft__work_free(struct weft__work *work)
+void weft__work_free(struct weft__work *work, bool kept)
 {
+    weft_executor *executor = work->executor;
     struct weft_runtime *rt = work->rt;
-    weft__executor_drop(work->executor);
-    if (!weft__debug_unmade(&work->future))
+    if (rt == executor->rt)
+        rt = NULL;
+    if (!kept && !weft__debug_unmade(&work->future))
         weft__mem_free(work);
+    weft__executor_drop(executor);
     if (rt != NULL)
         weft__runtime_drop(rt);
 }
 
+/* The memory of jobs goes round in their pool: it is given back by another
+ * thread than took it, which allocators do not like. */
+
+static bool keep_memory(struct weft__pool_job *job)
+{
+    weft_executor *executor = job->work.executor;
+    if (weft__debug_on() || !weft__sanitize_reuses())
+        return false;
+    weft__spin_lock(&executor->spin);
+    bool room = executor->spares < SPARES;
+    if (room) {
+        job->job.next = weft__load_relaxed(&executor->spare);
+        weft__store_relaxed(&executor->spare, &job->job);
+        executor->spares++;
+    }
+    weft__spin_unlock(&executor->spin);
+    return room;
+}
+
+static struct weft__pool_job *take_memory(weft_executor *executor)
+{
+    struct weft__job *spare = NULL;
+    if (weft__load_relaxed(&executor->spare) != NULL) {
+        weft__spin_lock(&executor->spin);
+        spare = weft__load_relaxed(&executor->spare);
+        if (spare != NULL) {
+            weft__store_relaxed(&executor->spare, spare->next);
+            executor->spares--;
+        }
+        weft__spin_unlock(&executor->spin);
+    }
+    if (spare == NULL)
+        return weft__mem_alloc(1, sizeof(struct weft__pool_job));
+    struct weft__pool_job *job =
+        weft__container_of(spare, struct weft__pool_job, job);
+    memset(job, 0, sizeof(*job));
+    return job;
+}
+
+void weft__pool_free_spares(weft_executor *executor)
+{
+    struct weft__job *spare;
+    while ((spare = weft__load_relaxed(&executor->spare)) != NULL) {
+        weft__store_relaxed(&executor->spare, spare->next);
+        weft__mem_free(weft__container_of(spare, struct weft__pool_job, job));
+    }
+}
+
 static void job_free(weft_future *future)
 {
-    weft__work_free(&job_of(future)->work);
+    struct weft__pool_job *job = job_of(future);
+    weft__work_free(&job->work, keep_memory(job));
 }
 
 /* Not to be run */
@@ -290,7 +346,7 @@ struct weft__pool_job *weft__pool_job_new(weft_executor *executor,
                                           const weft_job_options *options,
                                           weft_fn *fn, void *arg)
 {
-    struct weft__pool_job *job = weft__mem_alloc(1, sizeof(*job));
+    struct weft__pool_job *job = take_memory(executor);
     if (job == NULL)
         return NULL;
     weft__work_init(&job->work, executor, &pool_producer, options->name, fn,

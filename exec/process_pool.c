@@ -33,7 +33,7 @@ static void remote_free(weft_future *future)
     struct weft__remote *job = remote_of(future);
     if (job->memory >= 0)
         weft__os->close(job->memory);
-    weft__work_free(&job->work);
+    weft__work_free(&job->work, false);
 }
 
 /* Without the lock. */

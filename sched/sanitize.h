@@ -19,6 +19,17 @@
 #endif
 #endif
 
+/** May memory that was given back be used again for the same? A sanitizer that
+ * looks for late uses is to see them. */
+static inline bool weft__sanitize_reuses(void)
+{
+#ifdef WEFT__ASAN
+    return false;
+#else
+    return true;
+#endif
+}
+
 #ifdef WEFT__ASAN
 #include <sanitizer/asan_interface.h>
 #include <sanitizer/common_interface_defs.h>
