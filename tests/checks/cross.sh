@@ -24,7 +24,8 @@ for test in context deque ring wheel; do
         -I. -Iinclude -I"$folder/include" -pthread -o "$program" \
         tests/sched/$test.c tests/support/runner.c \
         tests/checks/cross_uring.c sched/context_aarch64.S sched/array.c \
-        sched/deque.c sched/lock.c sched/os.c sched/report.c sched/ring.c \
+        sched/deque.c sched/lock.c sched/os.c sched/os_process.c \
+        sched/report.c sched/ring.c \
         sched/wheel.c ||
         { status=1; continue; }
     echo "$test"
