@@ -13,6 +13,7 @@
 #include "sched/os.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -63,37 +64,21 @@ int weft_output_write(weft_output *out, const void *data, size_t size)
     return 0;
 }
 
-/* The socket. Whatever goes wrong with it, there is nobody to work for. */
-
-static void wait_for(uint32_t events)
-{
-    struct epoll_event event = {.events = events};
-    long fd = weft__os->poll_open();
-    if (fd < 0 ||
-        weft__os->poll_ctl((int)fd, EPOLL_CTL_ADD, WEFT__CHILD_FD, &event) < 0)
-        _exit(1);
-    weft__os->poll_wait((int)fd, &event, 1, -1);
-    weft__os->close((int)fd);
-}
+/* The socket, which blocks on this side. Whatever goes wrong with it, there is
+ * nobody to work for. */
 
 static void say(const struct weft__frame *frame, int fd)
 {
-    int rc;
-    while ((rc = weft__wire_send(WEFT__CHILD_FD, frame, fd)) == -EAGAIN)
-        wait_for(EPOLLOUT);
-    if (rc < 0)
+    if (weft__wire_send(WEFT__CHILD_FD, frame, fd) < 0)
         _exit(1);
 }
 
 static void hear(struct weft__packet *packet)
 {
-    size_t room = packet->size;
     long rc;
-    while ((rc = weft__os->packet_recv(WEFT__CHILD_FD, packet)) == -EAGAIN ||
-           rc == -EINTR) {
-        wait_for(EPOLLIN);
-        packet->size = room;
-    }
+    do
+        rc = weft__os->packet_recv(WEFT__CHILD_FD, packet);
+    while (rc == -EINTR);
     if (rc <= 0)
         _exit(rc < 0);
 }
@@ -184,8 +169,14 @@ static void serve_one(char *room, size_t size)
 static void watch_parent(void *unused)
 {
     static const _Atomic(uint32_t) nobody;
+    struct epoll_event event = {.events = EPOLLRDHUP};
     (void)unused;
-    wait_for(EPOLLRDHUP);
+    long fd = weft__os->poll_open();
+    if (fd < 0 ||
+        weft__os->poll_ctl((int)fd, EPOLL_CTL_ADD, WEFT__CHILD_FD, &event) < 0)
+        _exit(1);
+    while (weft__os->poll_wait((int)fd, &event, 1, -1) <= 0)
+        ;
     weft__os->futex_wait(&nobody, 0, weft__os->now() + LAST_WORD_NS);
     kill(getpid(), SIGKILL);
 }
@@ -229,6 +220,8 @@ void weft__child_enter(void)
                              &size) < 0 ||
         type != SOCK_SEQPACKET)
         return; /* somebody else's variable */
+    if (fcntl(WEFT__CHILD_FD, F_SETFL, 0) < 0)
+        _exit(1);
     if (weft__os->thread_start(&watcher, "weft-parent", 0, watch_parent, NULL) <
         0)
         _exit(1);

@@ -94,11 +94,15 @@ static int greet(struct weft__process_pool *pool, struct weft__child *child)
     return weft__wire_send(child->socket, &frame, -1);
 }
 
+/* What an event is about: what a child says, or, with this bit, its end. */
+#define ITS_END ((uintptr_t)1)
+
 static int watch(struct weft__process_pool *pool, struct weft__child *child)
 {
     struct epoll_event event = {.events = EPOLLIN, .data.ptr = child};
     int rc = (int)weft__os->poll_ctl(pool->poll, EPOLL_CTL_ADD, child->socket,
                                      &event);
+    event.data.ptr = (void *)((uintptr_t)child | ITS_END);
     return rc < 0 ? rc
                   : (int)weft__os->poll_ctl(pool->poll, EPOLL_CTL_ADD,
                                             child->pidfd, &event);
@@ -217,6 +221,7 @@ static void on_hello(struct weft__process_pool *pool, struct weft__child *child,
 {
     pool->starts--;
     pool->failures = 0;
+    child->ready = true;
     child->state = WEFT__CHILD_IDLE;
     if (frame->code < 0)
         break_pool(pool, frame->code, "init failed in a child", done);
@@ -242,28 +247,25 @@ static bool on_packet(struct weft__process_pool *pool,
     return true;
 }
 
-/* All that it has said. False: it says no more, or nonsense. */
-static bool listen_to(struct weft__process_pool *pool,
-                      struct weft__child *child, struct weft__remote **done)
+/* One packet of what it has said; 1: it was one, 0: there is none, -1: it says
+ * no more, or nonsense. */
+static int listen_to(struct weft__process_pool *pool, struct weft__child *child,
+                     struct weft__remote **done)
 {
     static _Thread_local _Alignas(
         16) char room[WEFT__WIRE_HEAD + WEFT__WIRE_BODY];
-    while (child->socket >= 0) {
-        struct weft__packet packet = {.bytes = room, .size = sizeof(room)};
-        long rc = weft__os->packet_recv(child->socket, &packet);
-        if (rc == -EAGAIN)
-            return true;
-        if (rc == -EINTR)
-            continue;
-        if (rc <= 0)
-            return false;
-        bool sense = on_packet(pool, child, &packet, done);
-        if (packet.fd >= 0)
-            weft__os->close(packet.fd);
-        if (!sense)
-            return false;
-    }
-    return true;
+    struct weft__packet packet = {.bytes = room, .size = sizeof(room)};
+    if (child->socket < 0)
+        return 0;
+    long rc = weft__os->packet_recv(child->socket, &packet);
+    if (rc == -EAGAIN || rc == -EINTR)
+        return 0;
+    if (rc <= 0)
+        return -1;
+    bool sense = on_packet(pool, child, &packet, done);
+    if (packet.fd >= 0)
+        weft__os->close(packet.fd);
+    return sense ? 1 : -1;
 }
 
 static void describe(const struct weft__child *child, char *words, size_t size)
@@ -283,7 +285,7 @@ static void on_death(struct weft__process_pool *pool, struct weft__child *child,
     struct weft__remote *job = child->job;
     pool->count--;
     pool->starts -= child->state == WEFT__CHILD_STARTS;
-    if (child->state == WEFT__CHILD_STARTS && ++pool->failures == STARTS)
+    if (!child->ready && child->why == 0 && ++pool->failures == STARTS)
         break_pool(pool, -WEFT_ECRASHED,
                    "children end before they are ready: does main() call "
                    "weft_worker_main() first?",
@@ -299,21 +301,27 @@ static void on_death(struct weft__process_pool *pool, struct weft__child *child,
         break_pool(pool, why, "a child of a strict pool has died", done);
 }
 
-/* Dead first: what it had said before is all there then. */
-static void look_at(struct weft__process_pool *pool, struct weft__child *child,
-                    struct weft__remote **done)
+static void on_words(struct weft__process_pool *pool, struct weft__child *child,
+                     struct weft__remote **done)
 {
-    bool was = child->dead;
-    bool dead = weft__child_reap(child);
-    if (!listen_to(pool, child, done) && !dead) {
-        pool->starts -= child->state == WEFT__CHILD_STARTS;
-        child->state = WEFT__CHILD_ENDS;
-        weft__os->close(child->socket);
-        child->socket = -1;
-        weft__child_signal(child, SIGKILL);
-    }
-    if (dead && !was)
-        on_death(pool, child, done);
+    if (listen_to(pool, child, done) >= 0)
+        return;
+    pool->starts -= child->state == WEFT__CHILD_STARTS;
+    child->state = WEFT__CHILD_ENDS;
+    weft__os->close(child->socket);
+    child->socket = -1;
+    weft__child_signal(child, SIGKILL);
+}
+
+/* All that it had said before is there by now. */
+static void on_end(struct weft__process_pool *pool, struct weft__child *child,
+                   struct weft__remote **done)
+{
+    if (child->dead || !weft__child_reap(child))
+        return;
+    while (listen_to(pool, child, done) > 0)
+        ;
+    on_death(pool, child, done);
 }
 
 static void bury_the_dead(struct weft__process_pool *pool)
@@ -387,6 +395,18 @@ static bool arrange(struct weft__process_pool *pool, struct weft__remote **done)
     return false;
 }
 
+static void on_event(struct weft__process_pool *pool, uintptr_t what,
+                     struct weft__remote **done)
+{
+    struct weft__child *child = (struct weft__child *)(what & ~ITS_END);
+    if (child == NULL)
+        weft__os->event_clear(pool->bell);
+    else if (what & ITS_END)
+        on_end(pool, child, done);
+    else
+        on_words(pool, child, done);
+}
+
 static void sleep_until(struct weft__process_pool *pool, int64_t until)
 {
     struct epoll_event event[EVENTS];
@@ -396,10 +416,7 @@ static void sleep_until(struct weft__process_pool *pool, int64_t until)
                                  until != INT64_MAX && left < 0 ? 0 : left);
     weft__lock(&pool->lock);
     for (long i = 0; i < n; i++)
-        if (event[i].data.ptr != NULL)
-            look_at(pool, event[i].data.ptr, &done);
-        else
-            weft__os->event_clear(pool->bell);
+        on_event(pool, (uintptr_t)event[i].data.ptr, &done);
     weft__unlock(&pool->lock);
     weft__remote_complete_all(done);
 }

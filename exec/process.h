@@ -24,6 +24,7 @@ struct weft__child {
     int pid, pidfd, socket;
     struct weft__remote *job; /* that it has; NULL: none */
     unsigned jobs;            /* that it has done */
+    bool ready;               /* it has said so */
     int64_t until;            /* when it gets `signo`; INT64_MAX: never */
     int signo;
     int why;   /* what its job fails with when it dies; 0: of itself */

@@ -429,6 +429,29 @@ Test(process, init_runs_first_or_breaks_the_pool, WITH_ACCOUNT, .timeout = 60)
     everywhere(set_up_children);
 }
 
+/* One that dies before it is ready is replaced, but not for ever. */
+static void never_ready(void)
+{
+    int status = 3;
+    weft_executor *pool = open_processes(
+        (weft_process_pool_options){.max_processes = 2,
+                                    .init = "leave",
+                                    .init_bytes = &status,
+                                    .init_size = sizeof(status)});
+    weft_future *job[4];
+    for (int i = 0; i < 4; i++)
+        job[i] = weft_submit_job(pool, "echo", NULL, 0, NULL);
+    for (int i = 0; i < 4; i++)
+        cr_expect_eq(finish(job[i], NULL), -WEFT_EBROKEN);
+    cr_assert_eq(weft_executor_shutdown(pool), 0);
+}
+
+Test(process, children_that_never_get_ready_break_the_pool, WITH_ACCOUNT,
+     .timeout = 60)
+{
+    everywhere(never_ready);
+}
+
 /* The end */
 
 static void ended(void)
