@@ -85,29 +85,14 @@ static void hear(struct weft__packet *packet)
 
 /* Working */
 
-/* Sealed memory with the result; or -1, and why not in *rc. */
-static int put_aside(const weft_output *out, int *rc)
-{
-    void *at;
-    long fd = weft__os->share_open(out->size, &at);
-    if (fd < 0) {
-        *rc = (int)fd;
-        return -1;
-    }
-    memcpy(at, out->data, out->size);
-    *rc = (int)weft__os->share_seal((int)fd, at, out->size);
-    if (*rc == 0)
-        return (int)fd;
-    weft__os->close((int)fd);
-    return -1;
-}
-
 static void answer(const struct weft__frame *job, int rc, weft_output *out)
 {
     const weft_error *error = weft_last_error();
     int fd = -1;
-    if (rc == 0 && out->size > WEFT__WIRE_INLINE)
-        fd = put_aside(out, &rc);
+    if (rc == 0 && out->size > WEFT__WIRE_INLINE) {
+        fd = (int)weft__os->share_new(out->data, out->size);
+        rc = fd < 0 ? fd : 0;
+    }
     struct weft__frame frame = {.kind = WEFT__FRAME_DONE,
                                 .code = rc,
                                 .id = job->id,

@@ -301,7 +301,6 @@ int weft_process_pool_new(const weft_process_pool_options *options,
 /* The payload, with the job or in memory of its own. */
 static int copy_in(struct weft__remote *job, const void *in, size_t size)
 {
-    void *at;
     job->memory = -1;
     job->size = size;
     if (size <= WEFT__WIRE_INLINE) {
@@ -309,12 +308,11 @@ static int copy_in(struct weft__remote *job, const void *in, size_t size)
             memcpy(job->bytes, in, size);
         return 0;
     }
-    long fd = weft__os->share_open(size, &at);
+    long fd = weft__os->share_new(in, size);
     if (fd < 0)
         return (int)fd;
-    memcpy(at, in, size);
     job->memory = (int)fd;
-    return (int)weft__os->share_seal((int)fd, at, size);
+    return 0;
 }
 
 /* Under the lock: it has its place. Returns whether a manager is to come. */

@@ -122,8 +122,7 @@ struct weft__exit {
     X(process_wait, (int pidfd, struct weft__exit *out), (pidfd, out))        /* 1: it has ended; 0: not yet */    \
     X(process_bury, (int pid, struct weft__exit *out), (pid, out))            /* waits */                          \
     /* memory to share with another process */                                                                     \
-    X(share_open, (size_t size, void **out), (size, out))                     /* a descriptor, mapped for writing */ \
-    X(share_seal, (int fd, void *at, size_t size), (fd, at, size))            /* unmapped; nobody changes it */    \
+    X(share_new, (const void *data, size_t size), (data, size))               /* a descriptor; nobody changes it */ \
     X(share_map, (int fd, size_t size, void **out), (fd, size, out))          /* for reading, if it is sealed */
 
 #define WEFT__OS_CALLS(X) WEFT__OS_OWN_CALLS(X) WEFT__OS_PROCESS_CALLS(X)

@@ -151,28 +151,31 @@ long weft__os_process_bury(int pid, struct weft__exit *out)
 
 #define SEALS (F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE)
 
-long weft__os_share_open(size_t size, void **out)
+static long write_all(int fd, const char *data, size_t size)
+{
+    while (size > 0) {
+        ssize_t n = write(fd, data, size);
+        if (n < 0 && errno != EINTR)
+            return -errno;
+        data += n > 0 ? n : 0;
+        size -= n > 0 ? (size_t)n : 0;
+    }
+    return 0;
+}
+
+/* Written, not mapped: so the kernel need not clear the pages first. */
+long weft__os_share_new(const void *data, size_t size)
 {
     int fd = memfd_create("weft", MFD_CLOEXEC | MFD_ALLOW_SEALING);
     if (fd < 0)
         return -errno;
-    long rc = OR_ERRNO(ftruncate(fd, (off_t)size));
-    if (rc == 0) {
-        void *at = mmap(NULL, size, PROT_READ | PROT_WRITE,
-                        MAP_SHARED | MAP_POPULATE, fd, 0);
-        rc = at == MAP_FAILED ? -errno : 0;
-        *out = at;
-    }
+    long rc = write_all(fd, data, size);
+    if (rc == 0)
+        rc = OR_ERRNO(fcntl(fd, F_ADD_SEALS, SEALS));
     if (rc == 0)
         return fd;
     close(fd);
     return rc;
-}
-
-long weft__os_share_seal(int fd, void *at, size_t size)
-{
-    munmap(at, size);
-    return OR_ERRNO(fcntl(fd, F_ADD_SEALS, SEALS));
 }
 
 /* Only then can nobody cut it off while it is read. */
@@ -186,7 +189,7 @@ long weft__os_share_map(int fd, size_t size, void **out)
         return -errno;
     if ((uint64_t)stat.st_size < size || size == 0)
         return -EINVAL;
-    void *at = mmap(NULL, size, PROT_READ, MAP_PRIVATE, fd, 0);
+    void *at = mmap(NULL, size, PROT_READ, MAP_PRIVATE | MAP_POPULATE, fd, 0);
     if (at == MAP_FAILED)
         return -errno;
     *out = at;

@@ -346,8 +346,7 @@ static const struct {
     CALL(process_signal, ESRCH, EPERM),
     CALL(process_wait, ECHILD),
     CALL(process_bury, ECHILD),
-    CALL(share_open, EMFILE, ENFILE, ENOMEM, ENOSYS),
-    CALL(share_seal, EBUSY, EPERM),
+    CALL(share_new, EMFILE, ENFILE, ENOMEM, ENOSPC, EPERM),
     CALL(share_map, ENOMEM, EPERM),
 #undef CALL
 };
