@@ -6,7 +6,8 @@
  */
 #include <weft/map.h>
 
-#include "future/task.h"
+#include "exec/executor.h"
+#include "future/block.h"
 
 #include <string.h>
 #include <weft/future.h>
@@ -114,19 +115,21 @@ static int join(weft_future *job)
                : weft_wait_blocking(job, WEFT_FOREVER, NULL);
 }
 
-/* Only for so long, and then left alone: it may not stop. False: not ended. */
+/* Only for so long, and then left alone: it may not stop. A cancellation is
+ * handed down, and it is waited for. False: it has not ended. */
 static bool await_until(weft_future *job, weft_time until, int *rc)
 {
     weft_ns left = until - weft_now();
-    weft_future *shared = weft_future_ref(job);
-    *rc = weft__task_current() != NULL ? weft_wait_for(shared, left, NULL)
-                                       : weft_wait_blocking(shared, left, NULL);
+    *rc = weft__task_current() != NULL
+              ? weft_wait_for(weft_future_ref(job), left, NULL)
+              : weft__block_await(job, left);
     bool ended = weft_future_state(job) != WEFT_FUTURE_PENDING;
-    if (weft__task_current() == NULL && *rc == -WEFT_ETIMEOUT && !ended)
-        weft_future_unref(shared); /* that form keeps it */
-    if (ended)
-        weft_future_unref(job);
-    return ended;
+    if (!ended && *rc != -WEFT_ECANCELED)
+        return false;
+    if (!ended)
+        weft_cancel(job);
+    *rc = join(job);
+    return true;
 }
 
 /* 0: the chunk has been worked through, or not at all; else why not yet. */
@@ -220,6 +223,8 @@ int weft_map_open(weft_map **out, weft_executor *executor,
     to->buffer = to->buffer ? to->buffer : BUFFER;
     to->buffer = to->buffer > to->chunk ? to->buffer : to->chunk;
     map->executor = executor;
+    if (executor != NULL)
+        weft__executor_keep(executor); /* it may be shut down before the map */
     map->fn = fn;
     map->source = source;
     map->source_arg = source_arg;
@@ -240,6 +245,8 @@ void weft_map_close(weft_map *map)
         (void)await_chunk(map, map->first);
         free_first(map);
     }
+    if (map->executor != NULL)
+        weft__executor_drop(map->executor);
     weft__mem_free(map);
 }
 

@@ -80,7 +80,7 @@ bool weft__block_close(struct weft__block *block, weft_future *future)
     return true;
 }
 
-int weft__block_await(weft_future *future, weft_ns timeout)
+static int await_plainly(weft_future *future, weft_ns timeout)
 {
     struct weft__block block = {0};
     if (weft__future_is_done(future))
@@ -109,11 +109,19 @@ static int await_in_job(weft_future *job, weft_future *future, weft_ns timeout)
     if (help == WEFT__HELPED)
         return 0;
     if (help == WEFT__UNDER_WAY)
-        return weft__block_await(future, timeout);
+        return await_plainly(future, timeout);
     pool->block(job, true);
-    int rc = weft__block_await(future, timeout);
+    int rc = await_plainly(future, timeout);
     pool->block(job, false);
     return rc;
+}
+
+int weft__block_await(weft_future *future, weft_ns timeout)
+{
+    weft_future *job = weft__local_peek()->job;
+    return job != NULL && timeout > 0 && !weft__future_is_done(future)
+               ? await_in_job(job, future, timeout)
+               : await_plainly(future, timeout);
 }
 
 int weft_wait_blocking(weft_future *future, weft_ns timeout, void **result)
@@ -124,10 +132,7 @@ int weft_wait_blocking(weft_future *future, weft_ns timeout, void **result)
     if (weft__worker_self() != NULL)
         return weft__misuse(-WEFT_EDEADLK, __func__,
                             "this would block a worker: weft_await() it");
-    weft_future *job = weft__local_peek()->job;
-    int rc = job != NULL && timeout > 0 && !weft__future_is_done(future)
-                 ? await_in_job(job, future, timeout)
-                 : weft__block_await(future, timeout);
+    int rc = weft__block_await(future, timeout);
     if (rc == -WEFT_EBUSY)
         return weft__misuse(rc, __func__, WEFT__BUSY);
     return rc < 0 ? rc : weft__future_take(future, result);

@@ -33,7 +33,8 @@ void weft__block_fire(struct weft__block *);
 /** Wait no more. True: it has fired, and is not touched any more. */
 bool weft__block_close(struct weft__block *, weft_future *);
 
-/** Wait for a future on this thread: 0, it is done; -WEFT_ETIMEOUT; -WEFT_EBUSY
+/** Wait for a future on this thread, which may be in a job of a pool: 0, it is
+ * done; -WEFT_ETIMEOUT; -WEFT_EBUSY
  * as weft__future_add_waiter(). */
 int weft__block_await(weft_future *, int64_t timeout);
 
