@@ -87,10 +87,10 @@ static int wait_for_place(weft_executor *executor,
     if (sleeper->task != NULL || job == NULL)
         return weft__sleeper_wait(sleeper, &executor->spin, &executor->line,
                                   waits);
-    job->producer->block(job, true);
+    job->producer->block(job, WEFT__STRANGE, true);
     int rc =
         weft__sleeper_wait(sleeper, &executor->spin, &executor->line, waits);
-    job->producer->block(job, false);
+    job->producer->block(job, WEFT__STRANGE, false);
     return rc;
 }
 
@@ -248,12 +248,18 @@ int weft__executor_init(weft_executor *executor, struct weft_runtime *rt,
     return 0;
 }
 
+/* Of a runtime that has ended, which a foreign thread may still ask for its
+ * own pool: one that takes no jobs. */
 void weft__executor_open(weft_executor *executor)
 {
     if (executor->rt == NULL)
         return;
     weft__fetch_add(&executor->rt->refs, 1);
-    weft__runtime_add_crew(executor->rt, &executor->crew);
+    if (weft__runtime_add_crew(executor->rt, &executor->crew))
+        return;
+    weft__crew_close(&executor->crew);
+    weft__future_set(executor->ended, NULL);
+    weft__executor_drop(executor); /* the list's */
 }
 
 static void empty_queue(weft_executor *executor, int code)
@@ -264,8 +270,8 @@ static void empty_queue(weft_executor *executor, int code)
 static const struct weft__executor_class threads = {
     empty_queue, weft__pool_cancel_running, weft__pool_free_spares};
 
-/* In `rt`, if there is one. */
-static int new_pool(struct weft_runtime *rt,
+/* In `rt`, if there is one; that one's `own`. */
+static int new_pool(struct weft_runtime *rt, bool own,
                     const weft_thread_pool_options *options,
                     weft_executor **out)
 {
@@ -281,6 +287,7 @@ static int new_pool(struct weft_runtime *rt,
         weft__mem_free(executor);
         return rc;
     }
+    executor->shut = own; /* before its end can see it */
     executor->crew.least = options->min_threads;
     executor->crew.stack = options->stack_size;
     if (options->idle > 0)
@@ -298,7 +305,7 @@ int weft_thread_pool_new_with(const weft_thread_pool_options *given,
     if (given->size > sizeof(options))
         return -EINVAL;
     memcpy(&options, given, given->size);
-    int rc = new_pool(self ? self->rt : NULL, &options, out);
+    int rc = new_pool(self ? self->rt : NULL, false, &options, out);
     if (rc == 0)
         weft__debug_opened(*out, (*out)->rt, "thread pool", -1,
                            weft__debug_site());
@@ -322,9 +329,8 @@ static weft_executor *default_of(struct weft_runtime *rt)
     struct weft__crew *there = weft__load_acquire(&rt->own_crew);
     if (there != NULL)
         return executor_of(there);
-    if (new_pool(rt, &options, &made) < 0)
+    if (new_pool(rt, true, &options, &made) < 0)
         return NULL;
-    made->shut = true;
     if (weft__cas(&rt->own_crew, &there, &made->crew))
         return made;
     weft__crew_close(&made->crew);

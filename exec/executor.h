@@ -22,7 +22,9 @@
 struct weft__running {
     struct weft__running *next, *prev; /* under ->spin */
     weft_future *job;
-    int tid; /* of the kernel; on whom interrupts go */
+    struct weft__running *outer; /* that waits for it on this thread, or NULL */
+    bool covered; /* it is an outer one: interrupts are not for it now */
+    int tid;      /* of the kernel; on whom interrupts go */
 };
 
 /* What pools of threads and of processes do differently. */
@@ -38,7 +40,7 @@ struct weft__executor_class {
 struct weft_executor {
     const struct weft__executor_class *class; /* fixed */
     struct weft__crew crew; /* of processes: one thread, that manages them */
-    struct weft__census census; /* of its own; unused in a runtime */
+    struct weft__census census; /* of its own; in a runtime, of who nags */
     _Atomic(uint32_t) refs;
     struct weft_runtime *rt;          /* whose end closes it; NULL: none */
     weft_thread_pool_options options; /* fixed */
@@ -50,9 +52,10 @@ struct weft_executor {
     struct weft__line line; /* who waits for a place in the queue */
     unsigned places;        /* taken, if there is a limit */
     bool over;              /* nobody waits for a place any more */
-    bool shut; /* the handle is gone, or a runtime's own, and not void with
+    bool shut;  /* the handle is gone, or a runtime's own, and not void with
                   that runtime's end */
-    bool nags; /* there is a thread that repeats interrupts */
+    bool stops; /* all that runs is asked to stop */
+    bool nags;  /* there is a thread that repeats interrupts */
     struct weft__running *running;
     _Atomic(struct weft__job *)
         spare; /* memory of jobs, by ->next; looked at without
@@ -74,8 +77,9 @@ struct weft__pool_job {
     struct weft__work work; /* first */
     struct weft__job job;
     void (*drop)(void *arg);
-    void *arg;    /* for drop() */
-    void *result; /* by who runs it, until it completes it */
+    void *arg;                     /* for drop() */
+    void *result;                  /* by who runs it, until it completes it */
+    struct weft__running *running; /* by who runs it, meanwhile */
 };
 
 /** A pool in zeroed memory: in `rt`, if that is not NULL. 0 or -ENOMEM. Then it

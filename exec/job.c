@@ -71,15 +71,21 @@ void weft__work_entered(struct weft__loop *loop)
         weft__runtime_left(loop);
 }
 
-/* The runtime is there until the job is counted as ended. */
+/* The runtime is there until the job is counted as ended; for who counts that,
+ * only if its end waits for him, as for the threads of its own pools. */
 void weft__work_end(struct weft__work *work, void *result)
 {
     struct weft_runtime *rt = work->rt;
     unsigned loop = work->loop;
     bool counted = work->counted;
+    bool strange = counted && work->executor->rt == NULL;
+    if (strange)
+        weft__fetch_add(&rt->refs, 1);
     weft__future_finish(&work->future, result);
     if (counted)
         weft__runtime_ended(rt, NULL, loop);
+    if (strange)
+        weft__runtime_drop(rt);
 }
 
 void weft__work_free(struct weft__work *work, bool kept)
@@ -185,6 +191,10 @@ static void enter_running(weft_executor *executor, struct weft__running *self)
     if (self->next != NULL)
         self->next->prev = self;
     executor->running = self;
+    if (self->outer != NULL)
+        self->outer->covered = true;
+    if (executor->stops) /* it was on its way here then */
+        weft__fetch_or(&self->job->state, WEFT__CANCEL);
     weft__spin_unlock(&executor->spin);
 }
 
@@ -198,6 +208,8 @@ static void leave_running(weft_executor *executor, struct weft__running *self)
         self->prev->next = self->next;
     if (self->next != NULL)
         self->next->prev = self->prev;
+    if (self->outer != NULL)
+        self->outer->covered = false;
     weft__spin_unlock(&executor->spin);
 }
 
@@ -212,8 +224,9 @@ static bool interrupt_cancelled(weft_executor *executor)
     for (struct weft__running *each = executor->running; each != NULL;
          each = each->next)
         if (weft__load_relaxed(&each->job->state) & WEFT__CANCEL) {
-            weft__os->thread_signal(each->tid,
-                                    executor->options.interrupt_signal);
+            if (!each->covered)
+                weft__os->thread_signal(each->tid,
+                                        executor->options.interrupt_signal);
             any = true;
         }
     executor->nags = executor->nags && any;
@@ -227,10 +240,12 @@ static void nag(void *arg)
     weft_executor *executor = arg;
     while (interrupt_cancelled(executor))
         weft__os->futex_wait(&nobody, 0, weft__os->now() + NAG_NS);
-    weft__thread_closed(executor->crew.census);
+    weft__thread_closed(&executor->census);
     weft__executor_drop(executor);
 }
 
+/* The one who repeats it is not one of those that a runtime bounds: its jobs
+ * may have all of them. */
 static void interrupt(weft_executor *executor)
 {
     weft__spin_lock(&executor->spin);
@@ -241,16 +256,22 @@ static void interrupt(weft_executor *executor)
         return;
     uintptr_t thread;
     weft__executor_keep(executor);
-    if (weft__thread_open(executor->crew.census, &thread, "weft-nag", -1, 0,
-                          nag, executor) == 0) {
+    if (weft__thread_open(&executor->census, &thread, "weft-nag", -1, 0, nag,
+                          executor) == 0) {
         weft__os->thread_detach(thread);
         return;
     }
-    (void)interrupt_cancelled(executor); /* once is better than never */
     weft__spin_lock(&executor->spin);
-    executor->nags = false;
+    executor->nags = false; /* who counted on us until here is among them */
     weft__spin_unlock(&executor->spin);
+    (void)interrupt_cancelled(executor); /* once is better than never */
     weft__executor_drop(executor);
+}
+
+static struct weft__running *running_here(void)
+{
+    weft_future *job = weft__local_peek()->job;
+    return job != NULL ? job_of(job)->running : NULL;
 }
 
 /* On a thread of the crew, or of one that waits for it in another job. */
@@ -258,8 +279,10 @@ static void run(struct weft__job *queued)
 {
     struct weft__pool_job *job =
         weft__container_of(queued, struct weft__pool_job, job);
-    struct weft__running self = {.job = &job->work.future};
+    struct weft__running self = {.job = &job->work.future,
+                                 .outer = running_here()};
     struct weft__local outer;
+    job->running = &self;
     if (job->work.executor->options.interrupt_signal != 0)
         self.tid = (int)weft__os->thread_id();
     weft__fetch_or(&job->work.future.state, WEFT__STARTED);
@@ -297,6 +320,7 @@ static void job_cancel(weft_future *future)
 void weft__pool_cancel_running(weft_executor *executor)
 {
     weft__spin_lock(&executor->spin);
+    executor->stops = true;
     for (struct weft__running *each = executor->running; each != NULL;
          each = each->next)
         weft__fetch_or(&each->job->state, WEFT__CANCEL); /* it only asks */
@@ -322,13 +346,14 @@ static enum weft__help job_help(weft_future *future, weft_future *other)
     return WEFT__HELPED;
 }
 
-static void job_block(weft_future *future, bool begins)
+static void job_block(weft_future *future, enum weft__help help, bool begins)
 {
     struct weft__crew *crew = &job_of(future)->work.executor->crew;
+    bool leans = help == WEFT__UNDER_WAY;
     if (begins)
-        weft__crew_block(crew);
+        weft__crew_block(crew, leans);
     else
-        weft__crew_unblock(crew);
+        weft__crew_unblock(crew, leans);
 }
 
 bool weft__pool_runs_here(const weft_executor *executor)

@@ -15,6 +15,7 @@
 #include <weft/wait.h>
 
 #define BUFFER 1024
+#define MOST_CHUNK (SIZE_MAX / sizeof(struct piece) / 2)
 
 struct piece {
     void *item;   /* until it has been worked on */
@@ -211,7 +212,8 @@ int weft_map_open(weft_map **out, weft_executor *executor,
                   const weft_map_options *options, weft_fn *fn,
                   weft_map_source *source, void *source_arg)
 {
-    if (options != NULL && options->size > sizeof(*options))
+    if (options != NULL &&
+        (options->size > sizeof(*options) || options->chunk > MOST_CHUNK))
         return -EINVAL;
     weft_map *map = weft__mem_alloc(1, sizeof(*map));
     if (map == NULL)

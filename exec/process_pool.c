@@ -193,8 +193,9 @@ static enum weft__help no_help(weft_future *job, weft_future *other)
     return WEFT__STRANGE;
 }
 
-static void no_block(weft_future *job, bool begins)
+static void no_block(weft_future *job, enum weft__help help, bool begins)
 {
+    (void)help;
     (void)job;
     (void)begins;
 }

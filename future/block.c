@@ -98,7 +98,7 @@ static int await_plainly(weft_future *future, weft_ns timeout)
 
 /* Jobs may wait for jobs, on fewer threads than there are jobs: who waits for
  * one that is queued runs it; for what is done elsewhere, its pool gets one more
- * thread meanwhile. */
+ * thread meanwhile; for one that runs there, if all others wait, too. */
 static int await_in_job(weft_future *job, weft_future *future, weft_ns timeout)
 {
     const struct weft__producer *pool = job->producer;
@@ -108,11 +108,9 @@ static int await_in_job(weft_future *job, weft_future *future, weft_ns timeout)
         help = pool->help(job, future);
     if (help == WEFT__HELPED)
         return 0;
-    if (help == WEFT__UNDER_WAY)
-        return await_plainly(future, timeout);
-    pool->block(job, true);
+    pool->block(job, help, true);
     int rc = await_plainly(future, timeout);
-    pool->block(job, false);
+    pool->block(job, help, false);
     return rc;
 }
 

@@ -70,7 +70,8 @@ struct weft__producer {
     void (*cancel)(weft_future *); /* it was cancelled, for the first time */
     void (*free)(weft_future *);   /* nobody holds it, and it is done */
     enum weft__help (*help)(weft_future *job, weft_future *other);
-    void (*block)(weft_future *job, bool begins); /* its thread waits */
+    /* Its thread waits for such a one. */
+    void (*block)(weft_future *job, enum weft__help, bool begins);
 };
 
 struct weft__scope;

@@ -133,18 +133,38 @@ static struct call start_one(struct weft__crew *crew, bool low)
     return (struct call){.start = crew->started};
 }
 
+/* Nobody works: all that run wait for something. */
+static bool is_stalled(const struct weft__crew *crew)
+{
+    return crew->running == crew->blocked + crew->leaning;
+}
+
+/* How many threads there may be, and jobs that run. If that many wait, one
+ * more: it may be the queued one that they wait for, by whatever way. */
+static unsigned allowed(const struct weft__crew *crew)
+{
+    unsigned most = crew->limit + crew->blocked;
+    return is_stalled(crew) && crew->running >= most ? crew->running + 1 : most;
+}
+
+/* Some threads came for those who wait no more: who works has the next job, or
+ * ends, and sends for one of those then. */
+static bool is_full(const struct weft__crew *crew)
+{
+    return crew->running >= allowed(crew);
+}
+
 /* Under the lock. Somebody more for what is queued, if need be. */
 static struct call send_for_one(struct weft__crew *crew)
 {
     if (queued(crew) == 0 || crew->lingers || crew->wanted ||
-        crew->coming == WEFT__SENT_FOR)
+        crew->coming == WEFT__SENT_FOR || is_full(crew))
         return no_call;
     if (crew->coming == WEFT__WATCHES)
-        return crew->running == crew->blocked ? ring_one(crew, &crew->watch)
-                                              : no_call;
+        return is_stalled(crew) ? ring_one(crew, &crew->watch) : no_call;
     if (crew->idle > 0)
         return ring_one(crew, &crew->bell);
-    if (crew->threads >= crew->limit + crew->blocked)
+    if (crew->threads >= allowed(crew))
         return no_call;
     return start_one(crew, is_lowered());
 }
@@ -173,7 +193,8 @@ static void drop_all(struct weft__crew *crew, struct weft__job *job, int code)
     }
 }
 
-/* It does not come. If nobody else is there, what was queued is dropped. */
+/* It does not come. If nobody else is there, what was queued is dropped. Who
+ * fell asleep meanwhile was not called, because of the one who was to come. */
 static void not_started(struct weft__crew *crew, int code)
 {
     void (*left)(struct weft__crew *, bool) = crew->hooks->left;
@@ -183,6 +204,9 @@ static void not_started(struct weft__crew *crew, int code)
     crew->threads--;
     if (crew->threads == 0)
         stranded = detach_all(crew);
+    struct call call = crew->idle > 0 ? send_for_one(crew) : no_call;
+    if (call.ring != NULL)
+        weft__os->futex_wake(call.ring, 1);
     bool last = crew->closed && crew->threads == 0;
     ring_all(&crew->gone);
     weft__unlock(&crew->lock);
@@ -278,12 +302,12 @@ static struct weft__job *come(struct weft__crew *crew)
         watch(crew);
     }
     crew->coming = WEFT__NOBODY_COMES;
-    return take(crew);
+    return is_full(crew) ? NULL : take(crew);
 }
 
 static bool is_surplus(const struct weft__crew *crew)
 {
-    return crew->threads > crew->limit + crew->blocked;
+    return crew->threads > allowed(crew);
 }
 
 /* The next one; or, if nobody does that yet, this thread waits awake for it.
@@ -353,7 +377,9 @@ static void work_off(struct weft__crew *crew, struct weft__job *job,
     }
 }
 
-/* Wait for the bell; false: it is to end. */
+/* Wait for the bell; false: it is to end. Who was rung for at the end of its
+ * sleep has been sent for, also if the job is gone: nobody else says that he is
+ * there. */
 static bool sleep_until_called(struct weft__crew *crew)
 {
     if (crew->closed || crew->broken < 0 || is_surplus(crew))
@@ -365,7 +391,8 @@ static bool sleep_until_called(struct weft__crew *crew)
                                    weft__os->now() + crew->idle_ns);
     weft__lock(&crew->lock);
     crew->idle--;
-    return rc != -ETIMEDOUT || queued(crew) > 0 || crew->threads <= crew->least;
+    return rc != -ETIMEDOUT || queued(crew) > 0 ||
+           crew->coming == WEFT__SENT_FOR || crew->threads <= crew->least;
 }
 
 static void serve(struct weft__crew *crew)
@@ -480,19 +507,24 @@ void weft__crew_empty(struct weft__crew *crew, int code)
     drop_all(crew, all, code);
 }
 
-void weft__crew_block(struct weft__crew *crew)
+static unsigned *waiting(struct weft__crew *crew, bool leans)
+{
+    return leans ? &crew->leaning : &crew->blocked;
+}
+
+void weft__crew_block(struct weft__crew *crew, bool leans)
 {
     weft__lock(&crew->lock);
-    crew->blocked++;
+    ++*waiting(crew, leans);
     struct call call = send_for_one(crew);
     weft__unlock(&crew->lock);
     make_call(crew, call);
 }
 
-void weft__crew_unblock(struct weft__crew *crew)
+void weft__crew_unblock(struct weft__crew *crew, bool leans)
 {
     weft__lock(&crew->lock);
-    crew->blocked--;
+    --*waiting(crew, leans);
     weft__unlock(&crew->lock);
 }
 

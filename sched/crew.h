@@ -72,7 +72,8 @@ struct weft__crew {
     unsigned idle;                 /* threads asleep */
     unsigned threads;              /* threads of the crew */
     unsigned running;              /* jobs that run */
-    unsigned blocked; /* of these, that wait for others of its jobs */
+    unsigned blocked; /* of these, that wait for what may be done elsewhere */
+    unsigned leaning; /* of these, that wait for another one that runs */
     unsigned limit;   /* of threads, beside those blocked */
     unsigned least;   /* so many do not end when they are idle */
     unsigned started; /* ever; numbers the names */
@@ -125,9 +126,10 @@ bool weft__crew_remove(struct weft__crew *, struct weft__job *);
 void weft__crew_empty(struct weft__crew *, int code);
 
 /** A thread of the crew, in a job, waits for what may be another job's doing:
- * one more may be started instead. And it waits no more. */
-void weft__crew_block(struct weft__crew *);
-void weft__crew_unblock(struct weft__crew *);
+ * one more may be started instead; if it `leans` on a job that runs, only when
+ * all others wait, too. And it waits no more. */
+void weft__crew_block(struct weft__crew *, bool leans);
+void weft__crew_unblock(struct weft__crew *, bool leans);
 
 /** The number of the thread that a lowered worker wanted, or 0; it is counted,
  * and to be started when all locks are released. The monitor. */

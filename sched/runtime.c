@@ -123,6 +123,7 @@ static void close_crews(struct weft_runtime *rt)
             rt->crews = crew->next;
             crew->listed = false;
         }
+        rt->crews_over = crew == NULL;
         weft__unlock(&rt->crews_lock);
         if (crew == NULL)
             return;
@@ -246,13 +247,17 @@ void weft__runtime_leave(struct weft_runtime *rt)
     weft__runtime_drop(rt);
 }
 
-void weft__runtime_add_crew(struct weft_runtime *rt, struct weft__crew *crew)
+bool weft__runtime_add_crew(struct weft_runtime *rt, struct weft__crew *crew)
 {
     weft__lock(&rt->crews_lock);
-    crew->next = rt->crews;
-    crew->listed = true;
-    rt->crews = crew;
+    bool taken = !rt->crews_over;
+    if (taken) {
+        crew->next = rt->crews;
+        crew->listed = true;
+        rt->crews = crew;
+    }
     weft__unlock(&rt->crews_lock);
+    return taken;
 }
 
 bool weft__runtime_remove_crew(struct weft_runtime *rt, struct weft__crew *crew)

@@ -68,6 +68,7 @@ struct weft_runtime {
     struct weft__crew crew;     /* those for what blocks */
     struct weft__lock crews_lock;
     struct weft__crew *crews; /* others; under ->crews_lock */
+    bool crews_over;          /* they have been closed; the same */
     _Atomic(bool) crew_wants; /* a thread; by who is too low to start it, and
                                   cleared by the monitor */
     _Atomic(struct weft__crew *) own_crew; /* of its own pool; swapped in by who
@@ -154,9 +155,9 @@ static inline void weft__runtime_ended(weft_runtime *rt,
 /** Somebody may have ended unseen: a worker about to sleep, while it closes. */
 void weft__runtime_check_drained(weft_runtime *);
 
-/** A crew to close with the runtime, unless it is taken back before: true, it
- * was. Any thread that holds both. */
-void weft__runtime_add_crew(weft_runtime *, struct weft__crew *);
+/** A crew to close with the runtime; false: that has closed them. Unless it is
+ * taken back before: true, it was. Any thread that holds both. */
+bool weft__runtime_add_crew(weft_runtime *, struct weft__crew *);
 bool weft__runtime_remove_crew(weft_runtime *, struct weft__crew *);
 
 /** One of them wants a thread that the caller, lowered, shall not start; the

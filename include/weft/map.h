@@ -35,7 +35,8 @@ typedef struct weft_map_options {
  * Cancellation:  as weft_run_in_executor().
  * Ownership:     *out is yours: weft_map_close() it. Items, and what `source`
  *                needs, stay yours until then.
- * Returns:       0; -ENOMEM; -EINVAL: the options are not of this library.
+ * Returns:       0; -ENOMEM; -EINVAL: the options are not of this library, or no
+ *                memory holds such a chunk.
  */
 WEFT_API WEFT_MUST_CHECK int weft_map_open(weft_map **out,
                                            weft_executor *executor,

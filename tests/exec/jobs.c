@@ -185,3 +185,190 @@ Test(pool, threads_are_never_low, WITH_ACCOUNT, .timeout = 60)
     cr_assert_eq(weft_test_run(2, priority_body, NULL), 0);
     cr_assert(weft_test_balanced(&before));
 }
+
+/* All threads wait, two of them for a job that is under way; what that waits
+ * for is queued. */
+
+struct lean {
+    weft_future *made, *first;
+    struct gate gate;
+};
+
+static void *wait_for_made(void *arg)
+{
+    struct lean *lean = arg;
+    pass(&lean->gate);
+    return weft_fail(weft_wait_blocking(lean->made, WEFT_FOREVER, NULL));
+}
+
+static void *wait_for_first(void *arg)
+{
+    struct lean *lean = arg;
+    atomic_fetch_add(&lean->gate.there, 1);
+    weft_future *first = weft_future_ref(lean->first);
+    return weft_fail(weft_wait_blocking(first, WEFT_FOREVER, NULL));
+}
+
+static void *make_it(void *arg)
+{
+    return weft_fail(weft_future_set_result(((struct lean *)arg)->made, NULL));
+}
+
+static void leaning(void)
+{
+    struct lean lean = {.made = weft_future_new()};
+    weft_future *job[3];
+    weft_executor *pool =
+        open_pool((weft_thread_pool_options){.max_threads = 2});
+    lean.first = weft_run_in_executor(pool, wait_for_made, &lean);
+    await_there(&lean.gate, 1);
+    job[0] = weft_run_in_executor(pool, wait_for_first, &lean);
+    await_there(&lean.gate, 2);
+    job[1] = weft_run_in_executor(pool, wait_for_first, &lean);
+    job[2] = weft_run_in_executor(pool, make_it, &lean);
+    atomic_store(&lean.gate.go, 1);
+    for (int i = 2; i >= 0; i--)
+        cr_assert_eq(finish(job[i], NULL), 0);
+    cr_assert_eq(finish(lean.first, NULL), 0);
+    cr_assert_eq(weft_executor_shutdown(pool), 0);
+}
+
+Test(pool, grows_when_all_wait, WITH_ACCOUNT, .timeout = 60)
+{
+    everywhere(leaning);
+}
+
+/* The thread that came for one who waited is not used when he goes on. */
+
+struct go_on {
+    weft_future *made;
+    struct gate gate;
+    atomic_bool works, both;
+};
+
+static void *wait_and_work(void *arg)
+{
+    struct go_on *it = arg;
+    (void)weft_wait_blocking(it->made, WEFT_FOREVER, NULL);
+    atomic_store(&it->works, true);
+    pass(&it->gate);
+    atomic_store(&it->works, false);
+    return NULL;
+}
+
+static void *look(void *arg)
+{
+    struct go_on *it = arg;
+    atomic_store(&it->both, atomic_load(&it->works));
+    return NULL;
+}
+
+static void one_at_a_time(void)
+{
+    struct go_on it = {.made = weft_future_new()};
+    weft_executor *pool =
+        open_pool((weft_thread_pool_options){.max_threads = 1});
+    weft_future *first = weft_run_in_executor(pool, wait_and_work, &it);
+    cr_assert_eq(finish(weft_run_in_executor(pool, look, &it), NULL), 0);
+    usleep(20000); /* that thread sleeps */
+    weft_future_set_result(it.made, NULL);
+    await_there(&it.gate, 1);
+    weft_future *second = weft_run_in_executor(pool, look, &it);
+    usleep(20000);
+    atomic_store(&it.gate.go, 1);
+    cr_assert_eq(finish(second, NULL), 0);
+    cr_assert_eq(finish(first, NULL), 0);
+    cr_assert(!atomic_load(&it.both));
+    cr_assert_eq(weft_executor_shutdown(pool), 0);
+}
+
+Test(pool, of_one_runs_one_that_does_not_wait, WITH_ACCOUNT, .timeout = 60)
+{
+    everywhere(one_at_a_time);
+}
+
+/* A job that was not cancelled, run by one that waits for it and was. */
+
+struct cover {
+    weft_executor *pool;
+    struct gate gate;
+    unsigned cut;
+};
+
+static void *sleep_often(void *arg)
+{
+    struct cover *cover = arg;
+    atomic_store(&cover->gate.there, 1);
+    while (atomic_load(&cover->gate.go) == 0)
+        ; /* no call */
+    for (int i = 0; i < 20; i++)
+        cover->cut += usleep(1000) < 0;
+    return NULL;
+}
+
+static void *help_it(void *arg)
+{
+    struct cover *cover = arg;
+    weft_future *job = weft_run_in_executor(cover->pool, sleep_often, arg);
+    return weft_fail(weft_wait_blocking(job, WEFT_FOREVER, NULL));
+}
+
+static void covered(void)
+{
+    struct cover cover = {.pool = open_pool((weft_thread_pool_options){
+                              .max_threads = 1, .interrupt_signal = SIGUSR1})};
+    weft_future *job = weft_run_in_executor(cover.pool, help_it, &cover);
+    await_there(&cover.gate, 1);
+    weft_cancel(job);
+    atomic_store(&cover.gate.go, 1);
+    cr_assert_eq(finish(job, NULL), 0);
+    cr_assert_eq(cover.cut, 0);
+    cr_assert_eq(weft_executor_shutdown(cover.pool), 0);
+}
+
+Test(pool, who_helps_takes_no_interrupt_of_his_own, WITH_ACCOUNT, .timeout = 60)
+{
+    everywhere(covered);
+}
+
+/* A runtime has no thread left for who interrupts again. */
+
+static void *read_at_once(void *arg)
+{
+    char byte;
+    atomic_store((atomic_uint *)arg, 1);
+    for (volatile int i = 0; i < 30000; i++)
+        ; /* the first signal comes here */
+    while (read(pipes[0], &byte, 1) < 0 && errno == EINTR)
+        if (weft_job_cancelled())
+            return NULL;
+    return weft_fail(-EIO);
+}
+
+static void *full_body(void *unused)
+{
+    atomic_uint there;
+    weft_executor *pool = open_pool((weft_thread_pool_options){
+        .max_threads = 1, .interrupt_signal = SIGUSR1});
+    cr_assert_eq(pipe(pipes), 0);
+    for (size_t i = weft_test_scaled(500); i > 0; i--) {
+        atomic_store(&there, 0);
+        weft_future *job = weft_run_in_executor(pool, read_at_once, &there);
+        while (atomic_load(&there) == 0)
+            give_way();
+        weft_cancel(job);
+        cr_assert_eq(finish(job, NULL), 0);
+    }
+    cr_assert_eq(weft_executor_shutdown(pool), 0);
+    close(pipes[0]);
+    close(pipes[1]);
+    return unused;
+}
+
+Test(pool, interrupts_again_when_all_threads_are_taken, WITH_ACCOUNT,
+     .timeout = 60)
+{
+    weft_options options = {
+        .size = sizeof(options), .workers = 2, .max_threads = 3};
+    cr_assert_eq(weft_run_with(&options, full_body, NULL, NULL), 0);
+}

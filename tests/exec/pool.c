@@ -9,6 +9,8 @@
 #include <errno.h>
 #include <pthread.h>
 #include <signal.h>
+#include <stdint.h>
+#include <weft/map.h>
 
 #include "tests/support/scale.h"
 
@@ -72,6 +74,20 @@ Test(pool, of_a_runtime_serves_foreign_threads_and_jobs, WITH_ACCOUNT,
     weft_executor *pool = weft_default_executor(rt);
     cr_assert_eq(weft_runtime_shutdown(rt), 0);
     weft_future *job = weft_run_in_executor(pool, count_one, NULL);
+    cr_assert_eq(weft_wait_blocking(job, WEFT_FOREVER, NULL), -WEFT_ESHUTDOWN);
+    weft_runtime_unref(rt);
+    cr_assert(weft_test_balanced(&now));
+}
+
+/* First asked for when the runtime has ended. */
+Test(pool, of_a_runtime_that_has_ended_refuses, WITH_ACCOUNT, .timeout = 60)
+{
+    struct weft_test_balance now = weft_test_balance();
+    weft_runtime *rt;
+    cr_assert_eq(weft_test_runtime(2, &rt), 0);
+    cr_assert_eq(weft_runtime_shutdown(rt), 0);
+    weft_future *job =
+        weft_run_in_executor(weft_default_executor(rt), count_one, NULL);
     cr_assert_eq(weft_wait_blocking(job, WEFT_FOREVER, NULL), -WEFT_ESHUTDOWN);
     weft_runtime_unref(rt);
     cr_assert(weft_test_balanced(&now));
@@ -404,4 +420,55 @@ Test(pool, waiting_for_room_ends_with_a_cancel_and_a_shutdown, WITH_ACCOUNT,
     struct weft_test_balance before = weft_test_balance();
     cr_assert_eq(weft_test_run(2, cancelled_in_line_body, NULL), 0);
     cr_assert(weft_test_balanced(&before));
+}
+
+/* Maps */
+
+static void *nap(void *arg)
+{
+    usleep(100000);
+    return arg;
+}
+
+static void no_such_chunk(void)
+{
+    void *items[8] = {NULL};
+    weft_map_options options = {.size = sizeof(options), .chunk = SIZE_MAX};
+    weft_executor *pool =
+        open_pool((weft_thread_pool_options){.max_threads = 1});
+    cr_assert_eq(weft_executor_map(pool, &options, count_one, items, 8, NULL),
+                 -EINVAL);
+    cr_assert_eq(weft_executor_shutdown(pool), 0);
+}
+
+Test(pool, maps_have_chunks_that_fit, WITH_ACCOUNT, .timeout = 60)
+{
+    everywhere(no_such_chunk);
+}
+
+static void *map_body(void *pool)
+{
+    void *items[] = {weft_test_value(16), weft_test_value(32)}, *results[2];
+    weft_map_options options = {.size = sizeof(options), .timeout = WEFT_S(30)};
+    (void)!weft_executor_map(pool, &options, nap, items, 2, results);
+    cr_expect_eq(results[0], items[0], "it had begun");
+    return NULL;
+}
+
+static void *cancelled_map_body(void *unused)
+{
+    weft_executor *pool =
+        open_pool((weft_thread_pool_options){.max_threads = 1});
+    weft_future *task = weft_spawn(map_body, pool);
+    for (int i = 0; i < 10; i++)
+        usleep(2000), weft_yield();
+    weft_cancel(task);
+    cr_expect_eq(weft_await(task, NULL), 0);
+    cr_expect_eq(weft_executor_shutdown(pool), 0);
+    return unused;
+}
+
+Test(pool, maps_with_a_timeout_hand_a_cancel_down, WITH_ACCOUNT, .timeout = 60)
+{
+    cr_assert_eq(weft_test_run(2, cancelled_map_body, NULL), 0);
 }

@@ -10,6 +10,7 @@
 #include <pthread.h>
 #include <sched.h>
 #include <string.h>
+#include <unistd.h>
 #include <weft/base.h>
 
 #include "tests/support/scale.h"
@@ -195,6 +196,89 @@ Test(crew, makes_do_with_the_threads_there_are, .timeout = 60)
     cr_assert_leq(weft__load_relaxed(&census.count), 2);
     weft__crew_join(&crew);
     cr_assert_eq(atomic_load(&done), 100);
+}
+
+/* The second thread is on its way for long, and does not come; meanwhile the
+ * first one has fallen asleep, and more was queued. */
+
+static atomic_int starts;
+static struct weft__os slow;
+
+static long start_slowly(uintptr_t *thread, const char *name, size_t stack,
+                         weft__thread_fn *fn, void *arg)
+{
+    if (atomic_fetch_add(&starts, 1) == 0)
+        return slow.thread_start(thread, name, stack, fn, arg);
+    while (atomic_load(&release) < 2)
+        sched_yield();
+    return -EAGAIN;
+}
+
+static void *push_second(void *unused)
+{
+    cr_expect_eq(push(1, note), 0);
+    return unused;
+}
+
+Test(crew, who_sleeps_is_called_instead_of_who_does_not_come, .timeout = 20)
+{
+    struct weft__os copy = *weft__os;
+    const struct weft__os *real = weft__os;
+    pthread_t thread;
+    slow = copy;
+    copy.thread_start = start_slowly;
+    weft__os = &copy;
+    open_crew(2);
+    crew.idle_ns = INT64_MAX / 4; /* nobody looks by chance */
+    atomic_store(&starts, 0);
+    cr_assert_eq(push(0, hold), 0);
+    while (weft__load_relaxed(&crew.queued) > 0)
+        sched_yield();
+    cr_assert_eq(pthread_create(&thread, NULL, push_second, NULL), 0);
+    while (atomic_load(&starts) < 2)
+        sched_yield();
+    atomic_store(&release, 1);
+    while (atomic_load(&done) < 2)
+        sched_yield();
+    usleep(20000); /* it sleeps */
+    cr_assert_eq(push(2, note), 0);
+    atomic_store(&release, 2);
+    pthread_join(thread, NULL);
+    while (atomic_load(&done) < 3)
+        sched_yield();
+    weft__crew_join(&crew);
+    weft__os = real;
+}
+
+/* Its sleep is over at the moment when it is rung for, and the job is gone. */
+
+static long wake_late(const void *word, uint32_t seen, int64_t until)
+{
+    if (word != &crew.bell || atomic_fetch_add(&starts, 1) > 0)
+        return slow.futex_wait(word, seen, until);
+    cr_expect_eq(push(1, note), 0);
+    cr_expect(weft__crew_remove(&crew, &work[1].job));
+    return -ETIMEDOUT;
+}
+
+Test(crew, who_was_called_too_late_does_not_stay_on_the_way, .timeout = 20)
+{
+    struct weft__os copy = *weft__os;
+    const struct weft__os *real = weft__os;
+    slow = copy;
+    copy.futex_wait = wake_late;
+    weft__os = &copy;
+    open_crew(1);
+    atomic_store(&starts, 0);
+    cr_assert_eq(push(0, note), 0);
+    while (atomic_load(&starts) == 0)
+        sched_yield();
+    usleep(20000);
+    cr_assert_eq(push(2, note), 0);
+    while (atomic_load(&done) < 2)
+        sched_yield();
+    weft__crew_join(&crew);
+    weft__os = real;
 }
 
 /* Whoever closed it may change what its threads have used, and free it. */
