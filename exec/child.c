@@ -122,6 +122,8 @@ static int run(const struct weft__frame *job, int fd, weft_output *out)
         return 0;
     if (entry == NULL)
         return -EINVAL;
+    if (fd < -1)
+        return fd;
     if (fd >= 0) {
         int rc = (int)weft__os->share_map(fd, (size_t)job->size, &mapped);
         if (rc < 0)
@@ -139,7 +141,7 @@ static void serve_one(char *room, size_t size)
     struct weft__frame job;
     weft_output out = {NULL, 0, 0};
     hear(&packet);
-    if (weft__wire_decode(room, packet.size, packet.fd >= 0, &job) < 0 ||
+    if (weft__wire_decode(room, packet.size, packet.fd != -1, &job) < 0 ||
         job.kind != WEFT__FRAME_JOB)
         _exit(1);
     int rc = run(&job, packet.fd, &out);
@@ -188,9 +190,15 @@ static void restrain(const char *how)
         _exit(1);
 }
 
+/* Not if it is somebody else's variable. */
 bool weft__child_is_one(void)
 {
-    return getenv(WEFT__CHILD_ENV) != NULL;
+    int type = 0;
+    socklen_t size = sizeof(type);
+    return getenv(WEFT__CHILD_ENV) != NULL &&
+           weft__os->getsockopt(WEFT__CHILD_FD, SOL_SOCKET, SO_TYPE, &type,
+                                &size) == 0 &&
+           type == SOCK_SEQPACKET;
 }
 
 void weft__child_enter(void)
@@ -198,17 +206,16 @@ void weft__child_enter(void)
     static _Alignas(16) char room[WEFT__WIRE_HEAD + WEFT__WIRE_BODY];
     const char *how = getenv(WEFT__CHILD_ENV);
     uintptr_t watcher;
-    int type = 0;
-    socklen_t size = sizeof(type);
-    if (how == NULL ||
-        weft__os->getsockopt(WEFT__CHILD_FD, SOL_SOCKET, SO_TYPE, &type,
-                             &size) < 0 ||
-        type != SOCK_SEQPACKET)
-        return; /* somebody else's variable */
-    if (fcntl(WEFT__CHILD_FD, F_SETFL, 0) < 0)
+    if (!weft__child_is_one())
+        return;
+    /* With more rights than who started it had, it takes jobs from anybody. */
+    if (secure_getenv(WEFT__CHILD_ENV) == NULL)
         _exit(1);
     if (weft__os->thread_start(&watcher, "weft-parent", 0, watch_parent, NULL) <
         0)
+        _exit(1);
+    int flags = fcntl(WEFT__CHILD_FD, F_GETFL);
+    if (flags < 0 || fcntl(WEFT__CHILD_FD, F_SETFL, flags & ~O_NONBLOCK) < 0)
         _exit(1);
     restrain(how);
     unsetenv(WEFT__CHILD_ENV);

@@ -14,7 +14,8 @@
 /** A job by its name, which need not be terminated; NULL: there is none. */
 const struct weft_job_entry *weft__child_job(const char *name, size_t size);
 
-/** Is this process a child that has not entered its loop? */
+/** Is this process a child that has not entered its loop? Then it runs main()
+ * as its parent did, and must not have children of its own. */
 bool weft__child_is_one(void);
 
 /** If it is a child: work, and do not return. Called by weft_run(), too, which

@@ -110,9 +110,8 @@ void weft__work_entered(struct weft__loop *);
 /** Complete it. The last touch. */
 void weft__work_end(struct weft__work *, void *result);
 
-/** Let go of it, from the producer's free(). `kept`: its memory lives on in its
- * pool. */
-void weft__work_free(struct weft__work *, bool kept);
+/** Its memory, and what it holds; from the producer's free(). */
+void weft__work_free(struct weft__work *);
 
 /** One reference more, and less. */
 void weft__executor_keep(weft_executor *);

@@ -88,17 +88,22 @@ void weft__work_end(struct weft__work *work, void *result)
         weft__runtime_drop(rt);
 }
 
-void weft__work_free(struct weft__work *work, bool kept)
+/* What it held, when its memory is another's. */
+static void let_go(weft_executor *executor, struct weft_runtime *rt)
+{
+    bool own = rt != executor->rt;
+    weft__executor_drop(executor);
+    if (own)
+        weft__runtime_drop(rt);
+}
+
+void weft__work_free(struct weft__work *work)
 {
     weft_executor *executor = work->executor;
     struct weft_runtime *rt = work->rt;
-    if (rt == executor->rt)
-        rt = NULL;
-    if (!kept && !weft__debug_unmade(&work->future))
+    if (!weft__debug_unmade(&work->future))
         weft__mem_free(work);
-    weft__executor_drop(executor);
-    if (rt != NULL)
-        weft__runtime_drop(rt);
+    let_go(executor, rt);
 }
 
 /* The memory of jobs goes round in their pool: it is given back by another
@@ -152,7 +157,12 @@ void weft__pool_free_spares(weft_executor *executor)
 static void job_free(weft_future *future)
 {
     struct weft__pool_job *job = job_of(future);
-    weft__work_free(&job->work, keep_memory(job));
+    weft_executor *executor = job->work.executor;
+    struct weft_runtime *rt = job->work.rt;
+    if (keep_memory(job))
+        let_go(executor, rt);
+    else
+        weft__work_free(&job->work);
 }
 
 /* Not to be run */

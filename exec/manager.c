@@ -7,6 +7,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <weft/time.h>
 
 #define EVENTS 32
@@ -30,11 +31,27 @@ void weft__manager_terminate(struct weft__child *child)
     end_child(child, SIGTERM, weft__os->now());
 }
 
+/* Closing alone does neither of both while somebody else has the descriptors,
+ * too: a fork of this program, or a process that it is just starting. */
+static void forget(struct weft__process_pool *pool, int fd)
+{
+    weft__os->poll_ctl(pool->poll, EPOLL_CTL_DEL, fd, NULL);
+}
+
+static void hang_up(struct weft__process_pool *pool, struct weft__child *child)
+{
+    if (child->socket < 0)
+        return;
+    forget(pool, child->socket);
+    weft__os->shutdown(child->socket, SHUT_RDWR);
+    weft__os->close(child->socket);
+    child->socket = -1;
+}
+
 /* It is to go by itself: nobody talks to it any more. */
 static void retire(struct weft__process_pool *pool, struct weft__child *child)
 {
-    weft__os->close(child->socket);
-    child->socket = -1;
+    hang_up(pool, child);
     pool->starts -= child->state == WEFT__CHILD_STARTS;
     end_child(child, SIGKILL, weft__os->now() + pool->options.grace);
 }
@@ -102,10 +119,14 @@ static int watch(struct weft__process_pool *pool, struct weft__child *child)
     struct epoll_event event = {.events = EPOLLIN, .data.ptr = child};
     int rc = (int)weft__os->poll_ctl(pool->poll, EPOLL_CTL_ADD, child->socket,
                                      &event);
+    if (rc < 0)
+        return rc;
     event.data.ptr = (void *)((uintptr_t)child | ITS_END);
-    return rc < 0 ? rc
-                  : (int)weft__os->poll_ctl(pool->poll, EPOLL_CTL_ADD,
-                                            child->pidfd, &event);
+    rc = (int)weft__os->poll_ctl(pool->poll, EPOLL_CTL_ADD, child->pidfd,
+                                 &event);
+    if (rc < 0)
+        weft__os->poll_ctl(pool->poll, EPOLL_CTL_DEL, child->socket, NULL);
+    return rc;
 }
 
 static int start_child(struct weft__process_pool *pool)
@@ -113,7 +134,11 @@ static int start_child(struct weft__process_pool *pool)
     struct weft__child *child = weft__mem_alloc(1, sizeof(*child));
     if (child == NULL)
         return -ENOMEM;
+    weft__unlock(&pool->lock); /* it takes a while: nobody is to wait for it */
     int rc = weft__child_start(child, &pool->options);
+    if (rc == 0 && (rc = watch(pool, child)) < 0)
+        weft__child_abort(child); /* nobody would see its end */
+    weft__lock(&pool->lock);
     if (rc < 0) {
         weft__mem_free(child);
         return rc;
@@ -122,15 +147,13 @@ static int start_child(struct weft__process_pool *pool)
     pool->children = child;
     pool->count++;
     pool->starts++;
-    rc = watch(pool, child);
-    if (rc == 0)
-        rc = greet(pool, child);
+    rc = greet(pool, child);
     if (rc < 0) /* the next look finds it dead */
         weft__child_signal(child, SIGKILL);
     return rc;
 }
 
-/* As many as there are jobs for. */
+/* As many as there are jobs for. The lock is not held all the time. */
 static void start_children(struct weft__process_pool *pool,
                            struct weft__remote **done)
 {
@@ -171,10 +194,12 @@ static void free_child_for_next(struct weft__process_pool *pool,
     unsigned most = pool->options.jobs_per_child;
     child->job = NULL;
     child->jobs++;
-    if (child->state != WEFT__CHILD_BUSY)
-        return; /* it has been told to end */
+    if (child->state != WEFT__CHILD_BUSY) {
+        /* Told to end, and not in a job that could: the next one waits. */
+        end_child(child, SIGKILL, weft__os->now());
+        return;
+    }
     child->until = INT64_MAX;
-    child->why = 0;
     child->state = WEFT__CHILD_IDLE;
     if (most > 0 && child->jobs >= most)
         retire(pool, child);
@@ -189,7 +214,9 @@ static int take_result(const struct weft__frame *frame, int fd, weft_bytes *out)
     if (size == 0)
         return 0;
     int rc = 0;
-    if (fd >= 0)
+    if (fd < -1)
+        rc = fd;
+    else if (fd >= 0)
         rc = (int)weft__os->share_map(fd, size, &at);
     else if ((at = weft__mem_alloc(1, size)) == NULL)
         rc = -ENOMEM;
@@ -221,7 +248,6 @@ static void on_hello(struct weft__process_pool *pool, struct weft__child *child,
 {
     pool->starts--;
     pool->failures = 0;
-    child->ready = true;
     child->state = WEFT__CHILD_IDLE;
     if (frame->code < 0)
         break_pool(pool, frame->code, "init failed in a child", done);
@@ -234,7 +260,7 @@ static bool on_packet(struct weft__process_pool *pool,
                       struct weft__remote **done)
 {
     struct weft__frame frame;
-    if (weft__wire_decode(packet->bytes, packet->size, packet->fd >= 0,
+    if (weft__wire_decode(packet->bytes, packet->size, packet->fd != -1,
                           &frame) < 0)
         return false;
     if (frame.kind == WEFT__FRAME_HELLO && child->state == WEFT__CHILD_STARTS)
@@ -252,9 +278,8 @@ static bool on_packet(struct weft__process_pool *pool,
 static int listen_to(struct weft__process_pool *pool, struct weft__child *child,
                      struct weft__remote **done)
 {
-    static _Thread_local _Alignas(
-        16) char room[WEFT__WIRE_HEAD + WEFT__WIRE_BODY];
-    struct weft__packet packet = {.bytes = room, .size = sizeof(room)};
+    struct weft__packet packet = {.bytes = pool->room,
+                                  .size = sizeof(pool->room)};
     if (child->socket < 0)
         return 0;
     long rc = weft__os->packet_recv(child->socket, &packet);
@@ -278,18 +303,29 @@ static void describe(const struct weft__child *child, char *words, size_t size)
                  child->pid, child->exit.code);
 }
 
+/* It has ended, or will. Its socket tells of that before the kernel does. */
+static void note_failed_start(struct weft__process_pool *pool,
+                              struct weft__child *child,
+                              struct weft__remote **done)
+{
+    if (child->state != WEFT__CHILD_STARTS)
+        return;
+    pool->starts--;
+    child->state = WEFT__CHILD_ENDS;
+    if (++pool->failures == STARTS)
+        break_pool(pool, -WEFT_ECRASHED,
+                   "children end before they are ready: does main() call "
+                   "weft_worker_main() first?",
+                   done);
+}
+
 static void on_death(struct weft__process_pool *pool, struct weft__child *child,
                      struct weft__remote **done)
 {
     int why = child->why ? child->why : -WEFT_ECRASHED;
     struct weft__remote *job = child->job;
     pool->count--;
-    pool->starts -= child->state == WEFT__CHILD_STARTS;
-    if (!child->ready && child->why == 0 && ++pool->failures == STARTS)
-        break_pool(pool, -WEFT_ECRASHED,
-                   "children end before they are ready: does main() call "
-                   "weft_worker_main() first?",
-                   done);
+    note_failed_start(pool, child, done);
     child->state = WEFT__CHILD_ENDS;
     child->until = INT64_MAX;
     child->job = NULL;
@@ -306,10 +342,9 @@ static void on_words(struct weft__process_pool *pool, struct weft__child *child,
 {
     if (listen_to(pool, child, done) >= 0)
         return;
-    pool->starts -= child->state == WEFT__CHILD_STARTS;
+    note_failed_start(pool, child, done);
     child->state = WEFT__CHILD_ENDS;
-    weft__os->close(child->socket);
-    child->socket = -1;
+    hang_up(pool, child);
     weft__child_signal(child, SIGKILL);
 }
 
@@ -334,12 +369,24 @@ static void bury_the_dead(struct weft__process_pool *pool)
             continue;
         }
         *link = child->next;
+        hang_up(pool, child);
+        forget(pool, child->pidfd);
         weft__child_close(child);
         weft__mem_free(child);
     }
 }
 
 /* The clock, under the lock */
+
+/* Only now is that why it dies; and it gets no other job, even if it answers
+ * before it is dead. */
+static void note_timeout(struct weft__child *child)
+{
+    if (child->state != WEFT__CHILD_BUSY)
+        return;
+    child->state = WEFT__CHILD_ENDS;
+    child->why = -WEFT_ETIMEOUT;
+}
 
 static void look_at_clock(struct weft__process_pool *pool)
 {
@@ -348,10 +395,7 @@ static void look_at_clock(struct weft__process_pool *pool)
          child = child->next) {
         if (child->until > now)
             continue;
-        if (child->state == WEFT__CHILD_BUSY) { /* for too long */
-            child->state = WEFT__CHILD_ENDS;
-            child->why = -WEFT_ETIMEOUT;
-        }
+        note_timeout(child);
         weft__child_signal(child, child->signo);
         child->until =
             child->signo == SIGTERM ? now + pool->options.grace : INT64_MAX;

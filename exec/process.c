@@ -98,6 +98,14 @@ bool weft__child_reap(struct weft__child *child)
     return child->dead;
 }
 
+void weft__child_abort(struct weft__child *child)
+{
+    struct weft__exit unused;
+    weft__child_signal(child, SIGKILL);
+    weft__os->process_bury(child->pid, &unused);
+    weft__child_close(child);
+}
+
 void weft__child_close(struct weft__child *child)
 {
     weft__os->close(child->pidfd);

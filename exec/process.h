@@ -24,7 +24,6 @@ struct weft__child {
     int pid, pidfd, socket;
     struct weft__remote *job; /* that it has; NULL: none */
     unsigned jobs;            /* that it has done */
-    bool ready;               /* it has said so */
     int64_t until;            /* when it gets `signo`; INT64_MAX: never */
     int signo;
     int why;   /* what its job fails with when it dies; 0: of itself */
@@ -39,6 +38,9 @@ void weft__child_signal(struct weft__child *, int signo);
 
 /** Has it died? Then it is buried. */
 bool weft__child_reap(struct weft__child *);
+
+/** End one that was just started, and wait for that. */
+void weft__child_abort(struct weft__child *);
 
 /** Its descriptors. */
 void weft__child_close(struct weft__child *);

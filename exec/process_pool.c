@@ -9,6 +9,7 @@
 
 #include <errno.h>
 #include <string.h>
+#include <unistd.h>
 #include <weft/time.h>
 
 static struct weft__process_pool *pool_of(weft_executor *executor)
@@ -30,10 +31,7 @@ static struct weft__remote *remote_of(weft_future *future)
 
 static void remote_free(weft_future *future)
 {
-    struct weft__remote *job = remote_of(future);
-    if (job->memory >= 0)
-        weft__os->close(job->memory);
-    weft__work_free(&job->work, false);
+    weft__work_free(&remote_of(future)->work);
 }
 
 /* Without the lock. */
@@ -41,6 +39,8 @@ static void complete(struct weft__remote *job)
 {
     struct weft__process_pool *pool = pool_of(job->work.executor);
     int code = job->code;
+    if (job->memory >= 0) /* who awaits it may come late */
+        weft__os->close(job->memory);
     if (code == -WEFT_EBROKEN && pool->breach != NULL)
         weft__error_cause(&job->work.future, pool->executor.cause,
                           pool->breach);
@@ -240,14 +240,16 @@ static int copy_options(struct weft__process_pool *pool,
                         const weft_process_pool_options *given)
 {
     weft_process_pool_options *to = &pool->options;
+    const struct weft_job_entry *init = NULL;
     if (given->size > sizeof(*to))
         return -EINVAL;
     memcpy(to, given, given->size);
     if (to->max_processes == 0 || to->job_time < 0 || to->grace < 0 ||
         to->init_size > WEFT__WIRE_INLINE ||
         (to->init != NULL &&
-         weft__child_job(to->init, strlen(to->init)) == NULL))
+         (init = weft__child_job(to->init, strlen(to->init))) == NULL))
         return -EINVAL;
+    to->init = init != NULL ? init->name : NULL; /* theirs may go */
     to->grace = to->grace ? to->grace : WEFT_S(1);
     if (to->init_size == 0)
         return 0;
@@ -279,6 +281,8 @@ int weft_process_pool_new(const weft_process_pool_options *options,
                           weft_executor **out)
 {
     struct weft__worker *self = weft__worker_self();
+    if (weft__child_is_one()) /* and its children, and theirs, would be, too */
+        _exit(1);
     struct weft__process_pool *pool = weft__mem_alloc(1, sizeof(*pool));
     if (pool == NULL)
         return -ENOMEM;

@@ -46,6 +46,9 @@ struct weft__process_pool {
     int64_t retry;
     int poll, bell; /* fixed */
     struct weft__job manager;
+    /* The manager's, for one packet: in a thread's own memory each thread of
+     * the program would have it, on its stack. */
+    _Alignas(16) char room[WEFT__WIRE_HEAD + WEFT__WIRE_BODY];
 };
 
 /* Jobs. Under the lock, but for the last one: process_pool.c. */

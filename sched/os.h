@@ -37,7 +37,7 @@ struct weft__packet {
     size_t head_size, tail_size;
     void *bytes;
     size_t size; /* received: room; then what came, more if it was cut off */
-    int fd;
+    int fd;      /* -1: none; -EMFILE: received, but lost */
 };
 
 /* A child that runs this program again. */

@@ -53,7 +53,8 @@ long weft__os_packet_send(int fd, const struct weft__packet *packet)
     return OR_ERRNO(sendmsg(fd, &message, MSG_NOSIGNAL));
 }
 
-/* More than one do not fit, and are closed by the kernel. */
+/* More than one do not fit, and are closed by the kernel: CMSG_SPACE() would
+ * have room for two. One that is lost was one too many for this process. */
 long weft__os_packet_recv(int fd, struct weft__packet *packet)
 {
     union control control = {0};
@@ -61,7 +62,7 @@ long weft__os_packet_recv(int fd, struct weft__packet *packet)
     struct msghdr message = {.msg_iov = &part,
                              .msg_iovlen = 1,
                              .msg_control = control.room,
-                             .msg_controllen = sizeof(control.room)};
+                             .msg_controllen = CMSG_LEN(sizeof(int))};
     long rc = OR_ERRNO(recvmsg(fd, &message, MSG_CMSG_CLOEXEC | MSG_TRUNC));
     packet->fd = -1;
     if (rc < 0)
@@ -72,6 +73,8 @@ long weft__os_packet_recv(int fd, struct weft__packet *packet)
         header->cmsg_type == SCM_RIGHTS &&
         header->cmsg_len == CMSG_LEN(sizeof(int)))
         memcpy(&packet->fd, CMSG_DATA(header), sizeof(int));
+    else if (message.msg_flags & MSG_CTRUNC)
+        packet->fd = -EMFILE;
     return rc;
 }
 
