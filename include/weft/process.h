@@ -62,8 +62,8 @@ typedef struct weft_process_pool_options {
     size_t memory;     /* RLIMIT_AS of a child; default: no other limit */
     int niceness;      /* added to ours */
     bool no_new_privs; /* prctl(2), PR_SET_NO_NEW_PRIVS */
-    bool strict;       /* the death of a child breaks the whole pool, as in
-                          Python; default: it fails its own job, no more */
+    bool strict;       /* the death of a child that has a job breaks the whole
+                          pool, as in Python; default: it fails that job */
     const char *init;  /* a job that each child runs first; if that fails, the
                           pool is broken */
     const void *init_bytes;
