@@ -56,8 +56,8 @@ Test(process, no_grace_for_who_is_done, WITH_ACCOUNT, .timeout = 60)
 static void too_long(void)
 {
     int sig = SIGKILL;
-    weft_executor *pool = open_processes((weft_process_pool_options){
-        .max_processes = 1, .job_time = WEFT_MS(300)});
+    weft_executor *pool = open_processes(
+        (weft_process_pool_options){.max_processes = 1, .job_time = WEFT_S(2)});
     cr_expect_eq(call(pool, "for_ever", NULL, 0, NULL), -WEFT_ETIMEOUT);
     cr_expect_eq(call(pool, "echo", NULL, 0, NULL), 0);
     cr_expect_eq(call(pool, "crash", &sig, sizeof(sig), NULL), -WEFT_ECRASHED,
