@@ -314,9 +314,9 @@ int weft__future_take(weft_future *future, void **result)
 weft_future *weft__future_failed(int code)
 {
     static weft_future failed[] = {
-        FAILED(ENOMEM),         FAILED(EINVAL),       FAILED(EAGAIN),
-        FAILED(WEFT_ESHUTDOWN), FAILED(WEFT_EBUSY),   FAILED(WEFT_ENORUNTIME),
-        FAILED(WEFT_ECANCELED), FAILED(WEFT_EDEADLK),
+        FAILED(ENOMEM),         FAILED(EINVAL),     FAILED(EAGAIN),
+        FAILED(WEFT_ESHUTDOWN), FAILED(WEFT_EBUSY), FAILED(WEFT_ENORUNTIME),
+        FAILED(WEFT_ECANCELED),
     };
     for (size_t i = 0; i < weft__count_of(failed); i++)
         if (weft_code(failed[i].result) == code)
